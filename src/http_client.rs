@@ -1,0 +1,98 @@
+//! The HTTP client for sign-in work: bounded in time and size, follows no redirect.
+//!
+//! Providers and the SQL node's token endpoints are asked through it; queries never are.
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client, Error as ClientError, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::ClientConfig;
+use std::{error::Error as StdError, time::Duration};
+
+/// A pooled HTTP/1.1 client for `https` (and, for SQL nodes and loopback providers, `http`).
+/// Cheap to clone; clones share the pool.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    timeout: Duration,
+    max_body: usize,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpClientError {
+    /// No connection: name, route, port or TLS.
+    #[error("cannot connect")]
+    Connect(#[source] ClientError),
+    /// The connection broke, or what came was not HTTP.
+    #[error("the exchange broke")]
+    Broken(#[source] Box<dyn StdError + Send + Sync>),
+    /// The whole answer was not there in time.
+    #[error("no complete answer within {0:?}")]
+    Timeout(Duration),
+    /// The body is longer than this client reads, in bytes.
+    #[error("an answer of more than {0} bytes")]
+    TooLarge(usize),
+}
+
+impl HttpClient {
+    /// `timeout` covers one exchange from connecting to the last byte; `max_body` is in bytes.
+    pub fn new(tls: ClientConfig, timeout: Duration, max_body: usize) -> Self {
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_connect_timeout(Some(timeout));
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(POOL_MAX_IDLE)
+            .build(connector);
+        Self { client, timeout, max_body }
+    }
+
+    /// Sends `request`, whose URI is absolute, and reads the whole answer. The status is not
+    /// judged and a redirect is an answer like any other: following one would let a provider
+    /// choose what this host connects to.
+    ///
+    /// # Errors
+    /// Says which of connecting, exchanging, time or size failed.
+    pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Bytes>, HttpClientError> {
+        tokio::time::timeout(self.timeout, self.exchange(request))
+            .await
+            .unwrap_or(Err(HttpClientError::Timeout(self.timeout)))
+    }
+
+    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Response<Bytes>, HttpClientError> {
+        let request = request.map(|body| Full::new(Bytes::from(body)));
+        let response = self.client.request(request).await.map_err(|error| {
+            if error.is_connect() {
+                HttpClientError::Connect(error)
+            } else {
+                HttpClientError::Broken(Box::new(error))
+            }
+        })?;
+        let (head, body) = response.into_parts();
+        match Limited::new(body, self.max_body).collect().await {
+            Ok(body) => Ok(Response::from_parts(head, body.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => {
+                Err(HttpClientError::TooLarge(self.max_body))
+            }
+            Err(error) => Err(HttpClientError::Broken(error)),
+        }
+    }
+}
+
+/// Providers close idle connections after a minute or more; ours go first, so that a request
+/// seldom meets a closing one.
+const POOL_IDLE: Duration = Duration::from_secs(30);
+
+/// Sign-ins come in bursts of a few; more idle connections would only be kept open.
+const POOL_MAX_IDLE: usize = 8;

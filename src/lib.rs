@@ -1,0 +1,15 @@
+//! ocient-sidecar: OpenID Connect sign-in in front of an Ocient SQL node.
+
+pub mod body;
+pub mod config;
+pub mod cookie;
+pub mod headers;
+pub mod http_client;
+pub mod local_path;
+pub mod oidc;
+pub mod route;
+pub mod seal;
+pub mod secret;
+pub mod session;
+pub mod status;
+pub mod cli;
