@@ -1,5 +1,10 @@
 //! The operator's configuration as the program uses it: typed, complete and already checked.
-use crate::secret::Secret;
+mod pattern;
+mod secret_source;
+
+pub use pattern::Pattern;
+pub use secret_source::{SecretError, SecretSource};
+
 use ipnet::IpNet;
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 use url::Url;
@@ -135,7 +140,17 @@ pub struct Provider {
 /// Signature algorithms a token may use (RFC 7518, RFC 8037). There is no `none` and no
 /// symmetric algorithm to allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm { RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA }
+pub enum Algorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    EdDSA,
+}
 
 /// What an application at a provider is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,7 +55,11 @@ impl HttpClient {
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_MAX_IDLE)
             .build(connector);
-        Self { client, timeout, max_body }
+        Self {
+            client,
+            timeout,
+            max_body,
+        }
     }
 
     /// Sends `request`, whose URI is absolute, and reads the whole answer. The status is not
@@ -64,13 +68,19 @@ impl HttpClient {
     ///
     /// # Errors
     /// Says which of connecting, exchanging, time or size failed.
-    pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Bytes>, HttpClientError> {
+    pub async fn send(
+        &self,
+        request: Request<Vec<u8>>,
+    ) -> Result<Response<Bytes>, HttpClientError> {
         tokio::time::timeout(self.timeout, self.exchange(request))
             .await
             .unwrap_or(Err(HttpClientError::Timeout(self.timeout)))
     }
 
-    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Response<Bytes>, HttpClientError> {
+    async fn exchange(
+        &self,
+        request: Request<Vec<u8>>,
+    ) -> Result<Response<Bytes>, HttpClientError> {
         let request = request.map(|body| Full::new(Bytes::from(body)));
         let response = self.client.request(request).await.map_err(|error| {
             if error.is_connect() {

@@ -1,6 +1,7 @@
 //! ocient-sidecar: OpenID Connect sign-in in front of an Ocient SQL node.
 
 pub mod body;
+pub mod cli;
 pub mod config;
 pub mod cookie;
 pub mod headers;
@@ -12,4 +13,3 @@ pub mod seal;
 pub mod secret;
 pub mod session;
 pub mod status;
-pub mod cli;

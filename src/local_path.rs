@@ -29,7 +29,9 @@ impl FromStr for LocalPath {
         // Browsers read `\` as `/` and drop tabs and newlines, so `/\evil` is `//evil`.
         // Only visible ASCII: the value goes into a `Location` field as it is.
         let local = text.starts_with('/') && !text.starts_with("//");
-        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
         (local && plain && text.len() <= MAX_LENGTH)
             .then(|| Self(text.to_owned()))
             .ok_or(NotLocal)
@@ -57,8 +59,20 @@ mod tests {
     fn refuses_every_way_to_another_origin() {
         let long = format!("/{}", "a".repeat(MAX_LENGTH));
         for text in [
-            "", "v1", "//evil", "///evil", "/\\evil", "\\/evil", "https:evil", "https://evil",
-            "/\t/evil", "\t//evil", "/a\r\nSet-Cookie: x", "/\u{e9}", "/a b", &long,
+            "",
+            "v1",
+            "//evil",
+            "///evil",
+            "/\\evil",
+            "\\/evil",
+            "https:evil",
+            "https://evil",
+            "/\t/evil",
+            "\t//evil",
+            "/a\r\nSet-Cookie: x",
+            "/\u{e9}",
+            "/a b",
+            &long,
         ] {
             assert_eq!(text.parse::<LocalPath>(), Err(NotLocal), "{text:?}");
         }

@@ -15,7 +15,11 @@ pub struct Status {
 impl Status {
     /// Success, with `reason` as the sentence for people.
     pub fn success(reason: &str) -> Self {
-        Self { reason: reason.to_owned(), sql_state: "00000".to_owned(), vendor_code: 0 }
+        Self {
+            reason: reason.to_owned(),
+            sql_state: "00000".to_owned(),
+            vendor_code: 0,
+        }
     }
 }
 
