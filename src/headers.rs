@@ -1,1 +1,276 @@
-//! (being written)
+//! What happens to header fields on the way through: pure functions on a `HeaderMap`.
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::net::IpAddr;
+
+/// Fields of one connection even when no `Connection` line names them (RFC 9110 section 7.6.1,
+/// and the two that older software still sends). `Trailer` is not among them: it announces
+/// fields of the message, not of the connection.
+const HOP_BY_HOP: [HeaderName; 6] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Removes the fields that belong to one connection (RFC 9110 section 7.6.1). Reads every
+/// `Connection` line, because [`HeaderMap::remove`] yields only the first value. `Host` and
+/// `Content-Length` stay whatever a `Connection` line says: without them the rest of the
+/// message would mean something else.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let named: Vec<HeaderName> = tokens(headers, &header::CONNECTION)
+            .filter_map(|name| HeaderName::from_bytes(name).ok()) // else no field has it
+            .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// Whether the client takes trailers (`TE: trailers`, RFC 9110 section 10.1.4). To be asked
+/// before [`strip_hop_by_hop`], which removes the field.
+pub fn takes_trailers(headers: &HeaderMap) -> bool {
+    tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// Whether the client asks to change the protocol (RFC 9110 section 7.8).
+pub fn asks_for_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::UPGRADE)
+        && tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade"))
+}
+
+/// The comma-separated tokens of every line of `name`.
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+}
+
+/// Removes what a client could use to speak for a proxy: `Forwarded`, `X-Forwarded-*` and
+/// `X-Real-IP`, also where `_` stands for `-`, since many servers read both alike.
+pub fn strip_forwarded(headers: &mut HeaderMap) {
+    let forged: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_forwarded(name.as_str()))
+        .cloned()
+        .collect();
+    for name in forged {
+        headers.remove(name);
+    }
+}
+
+/// Whether only a proxy may set the field.
+fn is_forwarded(name: &str) -> bool {
+    const PREFIX: &str = "x-forwarded";
+    let same = |text: &str, other: &str| {
+        text.len() == other.len()
+            && text
+                .bytes()
+                .zip(other.bytes())
+                .all(|(a, b)| a == b || (a == b'_' && b == b'-'))
+    };
+    name.get(..PREFIX.len())
+        .is_some_and(|start| same(start, PREFIX))
+        || same(name, "forwarded")
+        || same(name, "x-real-ip")
+}
+
+/// What this proxy says about the client of one connection; made once per connection.
+#[derive(Clone, Debug)]
+pub struct ForwardedFields {
+    address: HeaderValue,
+    forwarded: HeaderValue,
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+impl ForwardedFields {
+    /// For connections from `client`, which always arrive by TLS.
+    pub fn new(client: IpAddr) -> Self {
+        let client = client.to_canonical();
+        let node = match client {
+            IpAddr::V4(address) => format!("for={address};proto=https"),
+            IpAddr::V6(address) => format!("for=\"[{address}]\";proto=https"), // RFC 7239 section 6
+        };
+        let value = |text: &str| HeaderValue::from_str(text).expect("an address is visible ASCII");
+        Self {
+            address: value(&client.to_string()),
+            forwarded: value(&node),
+        }
+    }
+
+    /// Sets the fields anew. The ones of the client must have been stripped.
+    pub fn set(&self, headers: &mut HeaderMap) {
+        headers.insert(X_FORWARDED_FOR, self.address.clone());
+        headers.insert(X_REAL_IP, self.address.clone());
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
+        if let Some(host) = headers.get(header::HOST).cloned() {
+            headers.insert(X_FORWARDED_HOST, host);
+        }
+        headers.insert(header::FORWARDED, self.forwarded.clone());
+    }
+
+    /// Adds to the fields of a trusted proxy, whose view of the client stays in front.
+    pub fn append(&self, headers: &mut HeaderMap) {
+        join(headers, X_FORWARDED_FOR, &self.address);
+        join(headers, header::FORWARDED, &self.forwarded);
+        headers
+            .entry(X_FORWARDED_PROTO)
+            .or_insert(HeaderValue::from_static("https"));
+        if let Some(host) = headers.get(header::HOST).cloned() {
+            headers.entry(X_FORWARDED_HOST).or_insert(host);
+        }
+        headers
+            .entry(X_REAL_IP)
+            .or_insert_with(|| self.address.clone());
+    }
+}
+
+/// Appends `value` to the list that the lines of `name` make, as one line.
+fn join(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
+    let lines: Vec<&[u8]> = headers
+        .get_all(&name)
+        .into_iter()
+        .map(HeaderValue::as_bytes)
+        .chain([value.as_bytes()])
+        .collect();
+    let joined = HeaderValue::from_bytes(&lines.join(b", ".as_slice()))
+        .expect("field values joined by a comma are a field value");
+    headers.insert(name, joined);
+}
+
+/// The last address that a trusted proxy saw: the right-most entry of `X-Forwarded-For`,
+/// the only one that the trusted proxy itself wrote.
+pub fn forwarded_client(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = tokens(headers, &X_FORWARDED_FOR).last()?;
+    std::str::from_utf8(last).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn strips_names_listed_on_a_second_connection_line() {
+        let mut headers = map(&[
+            ("connection", "close"),
+            ("connection", "a, X-Internal"),
+            ("x-internal", "1"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn strips_every_hop_by_hop_field_and_all_its_lines() {
+        let mut headers = map(&[
+            ("keep-alive", "5"),
+            ("proxy-connection", "close"),
+            ("te", "trailers"),
+            ("te", "gzip"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("trailer", "x-sum"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(headers, map(&[("trailer", "x-sum")]));
+    }
+
+    #[test]
+    fn a_connection_line_cannot_remove_host_or_content_length() {
+        let mut headers = map(&[
+            ("connection", "host, content-length"),
+            ("host", "a"),
+            ("content-length", "1"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(headers, map(&[("host", "a"), ("content-length", "1")]));
+    }
+
+    #[test]
+    fn strips_forwarded_fields_in_every_spelling() {
+        let forged = [
+            "forwarded",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x-forwarded_user",
+            "X_Forwarded-Host",
+            "x-real-ip",
+            "x_real_ip",
+            "x-forwarded",
+            "x-forwarded-anything",
+            "x-forwardedfor",
+        ];
+        for name in forged {
+            let mut headers = map(&[(name, "1"), (name, "2"), ("x-other", "3")]);
+            strip_forwarded(&mut headers);
+            assert_eq!(headers, map(&[("x-other", "3")]), "{name}");
+        }
+    }
+
+    #[test]
+    fn sets_the_client_anew() {
+        let mut headers = map(&[("host", "sql0:8443")]);
+        ForwardedFields::new("::ffff:192.0.2.1".parse().unwrap()).set(&mut headers);
+        assert_eq!(headers["x-forwarded-for"], "192.0.2.1");
+        assert_eq!(headers["x-real-ip"], "192.0.2.1");
+        assert_eq!(headers["x-forwarded-proto"], "https");
+        assert_eq!(headers["x-forwarded-host"], "sql0:8443");
+        assert_eq!(headers["forwarded"], "for=192.0.2.1;proto=https");
+    }
+
+    #[test]
+    fn appends_to_a_trusted_proxys_fields() {
+        let mut headers = map(&[
+            ("x-forwarded-for", "203.0.113.9"),
+            ("x-forwarded-for", "198.51.100.7"),
+            ("forwarded", "for=203.0.113.9"),
+            ("x-forwarded-proto", "http"),
+        ]);
+        assert_eq!(
+            forwarded_client(&headers),
+            Some("198.51.100.7".parse().unwrap())
+        );
+        ForwardedFields::new("2001:db8::1".parse().unwrap()).append(&mut headers);
+        assert_eq!(
+            headers["x-forwarded-for"],
+            "203.0.113.9, 198.51.100.7, 2001:db8::1"
+        );
+        assert_eq!(
+            headers["forwarded"],
+            "for=203.0.113.9, for=\"[2001:db8::1]\";proto=https"
+        );
+        assert_eq!(headers["x-forwarded-proto"], "http");
+    }
+
+    #[test]
+    fn sees_upgrade_and_trailers_only_where_they_are_meant() {
+        let asks = map(&[
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+        ]);
+        assert!(asks_for_upgrade(&asks));
+        assert!(!asks_for_upgrade(&map(&[("upgrade", "websocket")])));
+        assert!(takes_trailers(&map(&[("te", "gzip, Trailers")])));
+        assert!(!takes_trailers(&map(&[("te", "gzip")])));
+    }
+}

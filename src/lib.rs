@@ -1,7 +1,7 @@
 //! ocient-sidecar: OpenID Connect sign-in in front of an Ocient SQL node.
 
 pub mod body;
-pub mod cli;
+
 pub mod config;
 pub mod cookie;
 pub mod headers;

@@ -1,0 +1,171 @@
+use super::*;
+
+fn routes() -> Routes {
+    Routes::new(["/v1/callback", "/auth/Return"])
+}
+
+#[test]
+fn our_endpoints_are_ours_in_every_equivalent_spelling() {
+    let spellings = [
+        ("/v1/sso_token", Endpoint::SsoToken),
+        ("/v1/sso-token", Endpoint::SsoToken),
+        ("/v1/sso_token/", Endpoint::SsoToken),
+        ("//v1//sso_token", Endpoint::SsoToken),
+        ("/v1/./sso_token", Endpoint::SsoToken),
+        ("/v1/x/../sso_token", Endpoint::SsoToken),
+        ("/v1/x/%2e%2E/sso_token", Endpoint::SsoToken),
+        ("/../v1/sso_token", Endpoint::SsoToken),
+        ("/%76%31/sso%5Ftoken", Endpoint::SsoToken),
+        ("/v1/%73so-token/", Endpoint::SsoToken),
+        ("/v1/sso_authentication", Endpoint::SsoAuthentication),
+        ("/v1/sso-device-grant", Endpoint::SsoDeviceGrant),
+        (
+            "/v1/sso-device-grant-verify",
+            Endpoint::SsoDeviceGrantVerify,
+        ),
+        (
+            "/v1/sso_device-grant_verify/.",
+            Endpoint::SsoDeviceGrantVerify,
+        ),
+        ("/v1/token_refresh", Endpoint::TokenRefresh),
+        ("/v1/token-refresh", Endpoint::TokenRefresh),
+        ("/v1/logout", Endpoint::Logout),
+        ("/v1/backchannel-logout", Endpoint::BackchannelLogout),
+        ("/v1/callback", Endpoint::Callback),
+        ("/auth/Return", Endpoint::Callback),
+    ];
+    for (path, endpoint) in spellings {
+        assert_eq!(routes().classify(path), Route::Ours(endpoint), "{path}");
+    }
+}
+
+#[test]
+fn spellings_that_only_a_laxer_reader_follows_are_ambiguous() {
+    let spellings = [
+        "/v1%2fsso_token",
+        "/v1%2Fsso_token",
+        "/v1/sso_token%2f",
+        "/v1/x%2F..%2Fsso_token",
+        "/v1%5csso_token",
+        "/v1\\sso_token",
+        "\\v1\\sso_token",
+        "/v1/sso_token;",
+        "/v1/sso_token;jsessionid=1",
+        "/v1;x/sso_token",
+        "/v1/sso_token;x/",
+        "/v1/sso_token%3bx",
+        "/v1/sso_token%00",
+        "/v1/sso_token%00.html",
+        "/v1/sso%00_token",
+        "/v1/sso_token#x",
+        "/v1/sso_token%23x",
+        "/v1/sso_token%3fx=1",
+        "/v1/sso_token%0a",
+        "/v1/sso_token%20",
+        "/v1/sso_token%09",
+        "/v1/%20sso_token",
+        "/v1/%2573so_token",
+        "/v1/%252573so_token",
+        "/v1/%25%37%33so_token",
+        "/v1/x/%252e%252e/sso_token",
+        "/V1/sso_token",
+        "/v1/SSO_TOKEN",
+        "/v1/Sso-Token",
+        "/v1/sso%5FTOKEN",
+        "/v1/sso_token.",
+        "/v1/sso_token%2e%20",
+        "/v1/%c0%afsso_token",
+        "/v1%c0%afsso_token",
+        "/v1/callback;x",
+        "/V1/CALLBACK",
+        "/auth/return",
+        "/AUTH/Return",
+        "/auth%2fReturn",
+        "/v1/logout%00",
+        "/v1/token_refresh;a=b",
+        "/v1/Backchannel_Logout",
+        "/v1/SSO_DEVICE_GRANT",
+        "/v1/sso_device_grant_verify%2f",
+    ];
+    for path in spellings {
+        assert_eq!(routes().classify(path), Route::Ambiguous, "{path}");
+    }
+}
+
+#[test]
+fn every_other_path_is_the_sql_nodes() {
+    for path in [
+        "/",
+        "",
+        "*",
+        "/v1",
+        "/v1/info",
+        "/v1/login",
+        "/openapi.json",
+        "/v1/sso_tokens",
+        "/v1/sso_token/x",
+        "/v2/sso_token",
+        "/V1/INFO",
+        "/v1/%2e%2e/x",
+        "/a%2fb;c%00",
+        "/v1/executed",
+        "/%",
+        "/%zz",
+        "/v1/status",
+    ] {
+        assert_eq!(
+            routes().classify(path),
+            Route::SqlNode(Target::Elsewhere),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn the_database_is_named_only_by_a_plain_segment() {
+    let named = |name: &str| Target::Database(name.to_owned());
+    for (path, target) in [
+        ("/v1/execute", Target::Unnamed),
+        ("/v1/execute/", Target::Unnamed),
+        ("/v1/execute/retail_analytics", named("retail_analytics")),
+        ("/v1/execute/Retail", named("Retail")),
+        ("/v1/execute/re%74ail", named("retail")),
+        ("/v1/execute/a%C3%A9", named("a\u{e9}")),
+        ("/v1/execute/a/b", Target::Unclear),
+        ("/v1/execute/a/", Target::Unclear),
+        ("/v1/execute//a", Target::Unclear),
+        ("/v1/execute/a%2fb", Target::Unclear),
+        ("/v1/execute/a%2561", Target::Unclear),
+        ("/v1/execute/a;b", Target::Unclear),
+        ("/v1/execute/..", Target::Unclear),
+        ("/v1/execute/%ff", Target::Unclear),
+        ("/v1/execute/a+b", Target::Unclear),
+        ("//v1/execute/a", Target::Unclear),
+        ("/v1/x/../execute/a", Target::Unclear),
+        ("/V1/Execute/a", Target::Unclear),
+        ("/v1%2fexecute", Target::Unclear),
+        ("/v1/execute;x/a", Target::Unclear),
+    ] {
+        assert_eq!(routes().classify(path), Route::SqlNode(target), "{path}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_path_makes_the_router_panic(path in "\\PC*") {
+        routes().classify(&path);
+    }
+
+    /// Whatever mixture of escapes spells an endpoint, it is answered here or refused.
+    #[test]
+    fn an_escaped_endpoint_never_reaches_the_sql_node(
+        escapes in proptest::collection::vec(0u8..3, 13),
+    ) {
+        let path: String = "/v1/sso_token".bytes().zip(escapes).map(|(byte, escape)| match escape {
+            0 => char::from(byte).to_string(),
+            1 => format!("%{byte:02X}"),
+            _ => format!("%25{byte:02x}"),
+        }).collect();
+        proptest::prop_assert!(!matches!(routes().classify(&path), Route::SqlNode(_)), "{}", path);
+    }
+}
