@@ -1,1 +1,68 @@
-//! (being written)
+//! The one body type: bytes of ours, or a peer's stream passed on frame by frame.
+mod outgoing;
+
+pub use outgoing::{Continue, Kept, Outgoing};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// Data that leaves this process: small and whole, or a peer's own stream. A stream's frames
+/// are handed on as they come, neither joined nor split nor boxed, so that one chunk of the SQL
+/// node stays one chunk and vectored writes stay possible.
+#[derive(Debug)]
+pub enum Body {
+    /// All of it; `None` once it has been handed out, or when there is nothing.
+    Full(Option<Bytes>),
+    /// A peer's body.
+    Stream(Incoming),
+}
+
+impl Body {
+    /// No bytes at all.
+    pub fn empty() -> Self {
+        Self::Full(None)
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Body {
+    fn from(bytes: T) -> Self {
+        let bytes = bytes.into();
+        Self::Full((!bytes.is_empty()).then_some(bytes))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Stream(stream) => Pin::new(stream).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Full(bytes) => bytes.is_none(),
+            Self::Stream(stream) => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Stream(stream) => stream.size_hint(),
+        }
+    }
+}

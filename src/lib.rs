@@ -13,3 +13,4 @@ pub mod seal;
 pub mod secret;
 pub mod session;
 pub mod status;
+pub mod tls;
