@@ -14,3 +14,4 @@ pub mod secret;
 pub mod session;
 pub mod status;
 pub mod tls;
+pub mod upstream;

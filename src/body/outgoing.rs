@@ -27,10 +27,9 @@ impl Outgoing {
         }
     }
 
-    /// Sends nothing of the body before `signal` is given.
-    pub fn held_until(mut self, signal: Continue) -> Self {
-        self.hold = Some(signal);
-        self
+    /// Sends nothing of the body before the returned signal is given.
+    pub fn hold(&mut self) -> Continue {
+        self.hold.get_or_insert_default().clone()
     }
 
     /// Keeps a copy of what is sent in `kept`.
@@ -215,8 +214,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_held_body_waits_for_its_signal() {
-        let signal = Continue::default();
-        let mut body = Outgoing::new(Body::from("select 1")).held_until(signal.clone());
+        let mut body = Outgoing::new(Body::from("select 1"));
+        let signal = body.hold();
         assert!(futures_util::FutureExt::now_or_never(body.frame()).is_none());
         signal.give();
         assert_eq!(body.collect().await.unwrap().to_bytes(), "select 1");

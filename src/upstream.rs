@@ -1,0 +1,145 @@
+//! The way to the SQL node: a keep-alive pool of HTTP/1.1 connections, one pool per worker.
+mod origin;
+mod pool;
+
+pub use origin::Origin;
+pub use pool::Lease;
+
+use crate::body::Outgoing;
+use http::{Request, Response, header};
+use hyper::body::Incoming;
+use pool::{Connection, Pool};
+use std::{io, sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// Why the SQL node gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// No connection: refused, unroutable, or TLS failed.
+    #[error("cannot connect to the SQL node")]
+    Connect(#[source] io::Error),
+    /// No connection in time.
+    #[error("no connection to the SQL node within {0:?}")]
+    ConnectTimeout(Duration),
+    /// The connection broke, or what came was not HTTP.
+    #[error("the connection to the SQL node broke")]
+    Broken(#[source] hyper::Error),
+    /// The head of the answer did not come in time.
+    #[error("no answer from the SQL node within {0:?}")]
+    HeadTimeout(Duration),
+}
+
+/// One worker's connections to the SQL node.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    origin: Arc<Origin>,
+    pool: Arc<Pool>,
+}
+
+/// The head of the SQL node's answer, its body still to come.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status, fields and the stream of the body.
+    pub response: Response<Incoming>,
+    /// The connection. Dropping it aborts the request; [`Lease::release`] after the body's
+    /// end gives the connection back.
+    pub lease: Lease,
+}
+
+/// How long a body waits for `100 Continue` before it is sent all the same: a server may
+/// ignore the expectation, and RFC 9110 section 10.1.1 forbids to wait for ever.
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
+impl Upstream {
+    /// An empty pool; connects when the first request comes.
+    pub fn new(origin: Arc<Origin>) -> Self {
+        Self {
+            origin,
+            pool: Arc::default(),
+        }
+    }
+
+    /// Sends `request`, whose URI is in origin form, and waits for the head of the answer as
+    /// long as `sql_node.head_timeout` allows. Dropping the future aborts the request: the
+    /// SQL node sees the connection close and ends the query.
+    ///
+    /// A request that a pooled connection turned out too stale to take, so that nothing of it
+    /// was sent, is sent on a fresh one; no other request is repeated here.
+    ///
+    /// # Errors
+    /// No connection, a broken one, or no head in time.
+    pub async fn send(&self, request: Request<Outgoing>) -> Result<Answer, UpstreamError> {
+        let exchange = self.exchange(request);
+        match self.origin.head_timeout() {
+            None => exchange.await,
+            Some(limit) => timeout(limit, exchange)
+                .await
+                .unwrap_or(Err(UpstreamError::HeadTimeout(limit))),
+        }
+    }
+
+    async fn exchange(&self, mut request: Request<Outgoing>) -> Result<Answer, UpstreamError> {
+        if let Some(pooled) = self.pool.take() {
+            match self.attempt(pooled, request).await {
+                Ok(answer) => return Ok(answer),
+                Err((_, Some(unsent))) => request = *unsent,
+                Err((error, None)) => return Err(UpstreamError::Broken(error)),
+            }
+        }
+        let fresh = Connection::new(self.origin.connect().await?).await?;
+        self.attempt(fresh, request)
+            .await
+            .map_err(|(error, _)| UpstreamError::Broken(error))
+    }
+
+    /// One try on one connection; gives the request back if nothing of it was sent.
+    async fn attempt(
+        &self,
+        mut connection: Connection,
+        mut request: Request<Outgoing>,
+    ) -> Result<Answer, (hyper::Error, Option<Box<Request<Outgoing>>>)> {
+        let expected = hold_body(&mut request);
+        let response = connection.send(request);
+        tokio::pin!(response);
+        let response = match expected {
+            None => response.await,
+            Some(signal) => tokio::select! {
+                response = &mut response => response,
+                () = sleep(CONTINUE_WAIT) => {
+                    signal.give();
+                    response.await
+                }
+            },
+        };
+        match response {
+            Ok(response) => Ok(Answer {
+                response,
+                lease: self.pool.lease(connection),
+            }),
+            Err(mut failed) => {
+                let unsent = failed.take_message().map(Box::new);
+                Err((failed.into_error(), unsent))
+            }
+        }
+    }
+}
+
+/// Holds the body of a request with `Expect: 100-continue` until the SQL node says
+/// `100 Continue`, so that the client, too, is asked for its body only then.
+fn hold_body(request: &mut Request<Outgoing>) -> Option<crate::body::Continue> {
+    let expects = request
+        .headers()
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    if !expects || http_body::Body::is_end_stream(request.body()) {
+        return None;
+    }
+    let signal = request.body_mut().hold();
+    let given = signal.clone();
+    hyper::ext::on_informational(request, move |response| {
+        if response.status() == http::StatusCode::CONTINUE {
+            given.give();
+        }
+    });
+    Some(signal)
+}

@@ -1,0 +1,131 @@
+//! Idle connections of one worker, and the lease on the one that a request uses.
+use super::UpstreamError;
+use crate::body::Outgoing;
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::{
+        TrySendError,
+        http1::{self, SendRequest},
+    },
+};
+use hyper_util::rt::TokioIo;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::JoinHandle,
+    time::Instant,
+};
+
+/// Idle connections, the most recently used last: it is taken first, so that the ones which a
+/// quieter load does not need grow old and are closed.
+#[derive(Debug, Default)]
+pub(super) struct Pool(Mutex<Vec<Idle>>);
+
+#[derive(Debug)]
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+/// Longest a connection stays idle. Servers keep theirs for a minute or more; closing first
+/// means that a request seldom meets one that is just being closed.
+const MAX_IDLE: Duration = Duration::from_secs(30);
+
+/// Bytes of hyper's read and write buffers. 64 KiB instead of hyper's 400 cut the CPU time of
+/// streaming by a fifth; smaller and larger ones were slower.
+const BUFFER: usize = 64 * 1024;
+
+impl Pool {
+    /// The connection used last that is still good.
+    pub(super) fn take(&self) -> Option<Connection> {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(last) = idle.pop() {
+            if last.connection.sender.is_ready() && last.since.elapsed() < MAX_IDLE {
+                return Some(last.connection);
+            }
+        }
+        None
+    }
+
+    pub(super) fn lease(self: &Arc<Self>, connection: Connection) -> Lease {
+        Lease {
+            connection,
+            pool: self.clone(),
+        }
+    }
+
+    fn put_back(&self, connection: Connection) {
+        let now = Instant::now();
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = idle
+            .iter()
+            .take_while(|idle| now - idle.since >= MAX_IDLE)
+            .count();
+        idle.drain(..old);
+        idle.push(Idle {
+            connection,
+            since: now,
+        });
+    }
+}
+
+/// One connection and the task that drives it. Dropping it ends the task, and with it the
+/// connection, at once.
+#[derive(Debug)]
+pub(super) struct Connection {
+    sender: SendRequest<Outgoing>,
+    driver: JoinHandle<()>,
+}
+
+impl Connection {
+    pub(super) async fn new<S>(stream: S) -> Result<Self, UpstreamError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(BUFFER)
+            .preserve_header_case(true)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(UpstreamError::Broken)?;
+        // How the connection ended reaches whoever waits for its answer.
+        let driver = tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender, driver })
+    }
+
+    pub(super) fn send(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Outgoing>>>> + use<>
+    {
+        self.sender.try_send_request(request)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// The connection that an answer is still coming on.
+#[derive(Debug)]
+pub struct Lease {
+    connection: Connection,
+    pool: Arc<Pool>,
+}
+
+impl Lease {
+    /// Gives the connection back; to be called once the answer's body has ended. One that is
+    /// not ready by then, because the SQL node answered before it had read the whole
+    /// request, is closed.
+    pub fn release(self) {
+        if self.connection.sender.is_ready() {
+            self.pool.put_back(self.connection);
+        }
+    }
+}
