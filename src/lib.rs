@@ -11,6 +11,7 @@ pub mod oidc;
 pub mod route;
 pub mod seal;
 pub mod secret;
+pub mod server;
 pub mod session;
 pub mod status;
 pub mod tls;

@@ -1,0 +1,107 @@
+//! Whether a connection has a request in hand, so that its reader knows which limit applies.
+use super::{AnswerBody, Handler};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use hyper::{
+    body::Incoming,
+    service::{Service, service_fn},
+};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+/// Requests of one connection: how many are being answered, and whether there was one at all.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Activity(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    running: AtomicUsize,
+    any: AtomicBool,
+}
+
+impl Activity {
+    pub(super) fn is_busy(&self) -> bool {
+        self.0.running.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn had_request(&self) -> bool {
+        self.0.any.load(Ordering::Relaxed)
+    }
+
+    fn begin(&self) -> Running {
+        self.0.any.store(true, Ordering::Relaxed);
+        self.0.running.fetch_add(1, Ordering::Relaxed);
+        Running(self.0.clone())
+    }
+}
+
+/// One request from its head to the end of its answer's body.
+#[derive(Debug)]
+struct Running(Arc<Counts>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// `service`, keeping `activity` up to date.
+pub(super) fn tracked<S, B>(
+    service: S,
+    activity: Activity,
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<TrackedBody<B>>,
+    Error = Infallible,
+    Future: Send,
+> + Send
+where
+    S: Handler<B>,
+    B: AnswerBody,
+{
+    service_fn(move |request| {
+        let running = activity.begin();
+        let answer = service.call(request);
+        async move {
+            Ok(answer.await?.map(|body| TrackedBody {
+                body,
+                _running: running,
+            }))
+        }
+    })
+}
+
+/// An answer's body; while it lives, the request counts as running.
+#[derive(Debug)]
+pub struct TrackedBody<B> {
+    body: B,
+    _running: Running,
+}
+
+impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for TrackedBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
