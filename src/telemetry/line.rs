@@ -106,6 +106,25 @@ pub struct Audit<'a> {
     pub vendor_code: Option<i32>,
 }
 
+impl Audit<'_> {
+    /// A line that says nothing but what happened, to be filled by struct update.
+    pub fn new(event: AuditEvent, now: SystemTime) -> Self {
+        Self {
+            time: now,
+            kind: "audit",
+            event,
+            request_id: None,
+            client: None,
+            provider: None,
+            subject: None,
+            identity: None,
+            database: None,
+            reason: None,
+            vendor_code: None,
+        }
+    }
+}
+
 /// What an audit line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,0 +1,263 @@
+//! Ocient tokens: obtained once for all who wait, renewed at half-life, forgotten when refused.
+mod node;
+mod token;
+
+pub use node::{OcientError, TokenEndpoints, TokenKind};
+pub use token::OcientToken;
+
+use crate::{
+    secret::Secret,
+    single_flight::SingleFlight,
+    telemetry::{Audit, AuditEvent, Telemetry},
+};
+use aws_lc_rs::digest::{Context, SHA256};
+use moka::sync::Cache;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+use tokio::runtime::Handle;
+
+/// What an Ocient token is kept under: whose it is and for which database.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenKey([u8; 32]);
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenKey")
+    }
+}
+
+impl TokenKey {
+    /// The key of these parts; no two lists of parts share one.
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut hash = Context::new(&SHA256);
+        for part in parts {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let mut key = [0; 32];
+        key.copy_from_slice(hash.finish().as_ref());
+        Self(key)
+    }
+}
+
+/// How to obtain an Ocient token, and for whom.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// What is shown to the SQL node.
+    pub proof: Proof,
+    /// The database the token is for.
+    pub database: String,
+    /// Configured name of the provider that vouches for the identity; for the audit line.
+    pub provider: String,
+    /// The identity's name; for the audit line.
+    pub identity: String,
+}
+
+/// What the SQL node accepts in return for an Ocient token.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A verified provider token, for `/v1/sso_token`.
+    ProviderToken(TokenKind, Secret),
+    /// An account's name and password, for `/v1/login`.
+    Password(String, Secret),
+}
+
+/// The Ocient tokens of all identities.
+#[derive(Clone, Debug)]
+pub struct OcientTokens {
+    node: Arc<TokenEndpoints>,
+    slots: Cache<TokenKey, Arc<Slot>>,
+    obtaining: SingleFlight<TokenKey, Result<Arc<OcientToken>, Arc<OcientError>>>,
+    telemetry: Telemetry,
+}
+
+/// What is known for one key.
+#[derive(Debug, Default)]
+struct Slot(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    token: Option<Arc<OcientToken>>,
+    /// No renewal before this instant: the last one failed.
+    renew_after: Option<SystemTime>,
+    /// The SQL node said no; it is not asked again before the instant.
+    refused: Option<(SystemTime, Arc<OcientError>)>,
+}
+
+/// Pause after a failed renewal; the token is good for half its life yet.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long the SQL node's refusal counts without asking again, so that a client that
+/// repeats its request cannot pass the load on.
+const REFUSAL_LIFE: Duration = Duration::from_secs(10);
+
+impl OcientTokens {
+    /// `capacity`: tokens kept at most. Work runs on `control`.
+    pub fn new(node: TokenEndpoints, capacity: u64, control: Handle, telemetry: Telemetry) -> Self {
+        Self {
+            node: Arc::new(node),
+            slots: Cache::new(capacity),
+            obtaining: SingleFlight::new(control),
+            telemetry,
+        }
+    }
+
+    /// The token of `key` if it is known and good at `now`, without waiting. From half its
+    /// life on it is renewed in the background meanwhile.
+    pub fn ready(
+        &self,
+        key: TokenKey,
+        application: impl FnOnce() -> Application,
+        now: SystemTime,
+    ) -> Option<Arc<OcientToken>> {
+        let slot = self.slots.get(&key)?;
+        let mut state = slot.lock();
+        let token = state.token.clone().filter(|token| !token.is_expired(now))?;
+        let paused = state.renew_after.is_some_and(|instant| now < instant);
+        if token.is_past_half_life(now) && !paused {
+            state.renew_after = Some(now + RENEWAL_PAUSE);
+            drop(state);
+            drop(self.start(key, application(), Some(token.clone()), now));
+        }
+        Some(token)
+    }
+
+    /// The token of `key`, obtained now if need be, once for all who wait.
+    ///
+    /// # Errors
+    /// The SQL node's refusal, or that it cannot be asked.
+    pub async fn token(
+        &self,
+        key: TokenKey,
+        application: impl Fn() -> Application,
+        now: SystemTime,
+    ) -> Result<Arc<OcientToken>, Arc<OcientError>> {
+        if let Some(token) = self.ready(key, &application, now) {
+            return Ok(token);
+        }
+        if let Some(refusal) = self.refusal(key, now) {
+            return Err(refusal);
+        }
+        self.start(key, application(), None, now)
+            .await
+            .unwrap_or_else(|| Err(Arc::new(OcientError::Interrupted)))
+    }
+
+    /// Puts a token that a session kept across a restart in its place, unless there is one.
+    pub fn adopt(&self, key: TokenKey, token: OcientToken) {
+        self.slot(key)
+            .lock()
+            .token
+            .get_or_insert_with(|| Arc::new(token));
+    }
+
+    /// Forgets `refused`, which the SQL node did not take; a newer one stays.
+    pub fn forget(&self, key: TokenKey, refused: &Arc<OcientToken>) {
+        if let Some(slot) = self.slots.get(&key) {
+            let mut state = slot.lock();
+            if state
+                .token
+                .as_ref()
+                .is_some_and(|token| Arc::ptr_eq(token, refused))
+            {
+                state.token = None;
+            }
+        }
+    }
+
+    /// Forgets whatever `key` has: its session has ended.
+    pub fn drop_key(&self, key: TokenKey) {
+        self.slots.invalidate(&key);
+    }
+
+    fn slot(&self, key: TokenKey) -> Arc<Slot> {
+        self.slots.get_with(key, Arc::default)
+    }
+
+    fn refusal(&self, key: TokenKey, now: SystemTime) -> Option<Arc<OcientError>> {
+        let slot = self.slots.get(&key)?;
+        let state = slot.lock();
+        let (until, error) = state.refused.as_ref()?;
+        (now < *until).then(|| error.clone())
+    }
+
+    fn start(
+        &self,
+        key: TokenKey,
+        application: Application,
+        old: Option<Arc<OcientToken>>,
+        now: SystemTime,
+    ) -> impl Future<Output = Option<Result<Arc<OcientToken>, Arc<OcientError>>>> + use<> {
+        let this = self.clone();
+        let work = move || async move { this.obtain(key, application, old, now).await };
+        self.obtaining.run(key, work)
+    }
+
+    /// Renews `old`, or obtains a first token; keeps what comes of it.
+    async fn obtain(
+        &self,
+        key: TokenKey,
+        application: Application,
+        old: Option<Arc<OcientToken>>,
+        now: SystemTime,
+    ) -> Result<Arc<OcientToken>, Arc<OcientError>> {
+        let known = self.slot(key).lock().token.clone();
+        if let (None, Some(known)) = (&old, known.filter(|token| !token.is_expired(now))) {
+            return Ok(known); // obtained between the caller's look and this task
+        }
+        let renewed = match &old {
+            Some(old) => self
+                .node
+                .refresh(old, &application.database, now)
+                .await
+                .ok(),
+            None => None,
+        };
+        let obtained = match renewed {
+            Some(token) => Ok(Arc::new(token)),
+            None => self
+                .node
+                .obtain(&application, now)
+                .await
+                .map(Arc::new)
+                .map_err(Arc::new),
+        };
+        self.audit(&application, obtained.as_ref().err(), now);
+        let slot = self.slot(key);
+        let mut state = slot.lock();
+        match &obtained {
+            Ok(token) => {
+                *state = State {
+                    token: Some(token.clone()),
+                    ..State::default()
+                }
+            }
+            Err(error) if error.is_refusal() => {
+                state.refused = Some((now + REFUSAL_LIFE, error.clone()));
+            }
+            Err(_) => {}
+        }
+        obtained
+    }
+
+    fn audit(&self, application: &Application, error: Option<&Arc<OcientError>>, now: SystemTime) {
+        let reason = error.map(ToString::to_string);
+        self.telemetry.audit(&Audit {
+            provider: Some(&application.provider),
+            identity: Some(&application.identity),
+            database: Some(&application.database),
+            reason: reason.as_deref(),
+            vendor_code: error.and_then(|error| error.vendor_code()),
+            ..Audit::new(AuditEvent::Exchange, now)
+        });
+    }
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
