@@ -1,1 +1,31 @@
-//! (being written)
+//! The command line: which words the program understands.
+pub mod check;
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// OpenID Connect sign-in in front of an Ocient SQL node.
+#[derive(Debug, Parser)]
+#[command(name = "ocient-sidecar", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve clients until stopped
+    Run(ConfigFile),
+    /// Read the configuration and the files it names, without network, and list every mistake
+    Check(ConfigFile),
+}
+
+/// Which configuration.
+#[derive(Args, Debug)]
+pub struct ConfigFile {
+    /// The configuration file
+    #[arg(long = "config", value_name = "FILE", default_value = "config.toml")]
+    pub path: PathBuf,
+}

@@ -1,243 +1,163 @@
 //! The operator's configuration as the program uses it: typed, complete and already checked.
+//!
+//! Each section has a file with its record, its keys, their defaults and bounds; [`Section`]
+//! reads them, `Reading` collects what is wrong.
+mod account;
+mod addresses;
+mod admin;
+mod algorithm;
+mod cache;
+mod callback;
+mod fault;
+mod files;
+mod grant;
+mod limits;
+mod listen;
+mod load;
+mod log;
+mod mistakes;
+mod pass_through;
 mod pattern;
+mod provider;
+mod reading;
+mod references;
 mod secret_source;
+mod section;
+mod sessions;
+mod sql_node;
+mod sso;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod units;
+mod values;
 
+pub use account::Account;
+pub use admin::{Admin, AdminAddress};
+pub use algorithm::Algorithm;
+pub use cache::Cache;
+pub use callback::Callback;
+pub use grant::Grant;
+pub use limits::Limits;
+pub use listen::Listen;
+pub use load::Checked;
+pub use log::{Log, LogFormat};
+pub use mistakes::Mistakes;
+pub use pass_through::PassThrough;
 pub use pattern::Pattern;
+pub use provider::{Flow, Provider};
 pub use secret_source::{SecretError, SecretSource};
+pub use sessions::{Sessions, Store};
+pub use sql_node::{CredentialMode, Credentials, SqlNode, UpstreamTrust};
+pub use sso::Sso;
+pub use tls::{Tls, TlsVersion};
 
-use ipnet::IpNet;
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
-use url::Url;
+use fault::Fault;
+use grant::Referred;
+use provider::Providers;
+use section::Section;
 
 /// The whole of config.toml.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Where clients connect.
     pub listen: Listen,
+    /// The certificate shown to clients.
     pub tls: Tls,
+    /// The SQL node behind this program.
     pub sql_node: SqlNode,
+    /// Its accounts, for `mode = "login"`.
     pub accounts: Vec<Account>,
+    /// The sign-in itself.
     pub sso: Sso,
+    /// Where providers send browsers back to; at least one.
     pub callbacks: Vec<Callback>,
+    /// The OpenID providers; without any this is a TLS proxy.
     pub providers: Vec<Provider>,
+    /// Who may use what; without any, every verified identity everything.
     pub grants: Vec<Grant>,
+    /// Which foreign credentials are left to the SQL node.
     pub pass_through: PassThrough,
+    /// How long a sign-in lasts, and where it is kept.
     pub sessions: Sessions,
+    /// What is remembered of tokens.
     pub cache: Cache,
+    /// What one client may take.
     pub limits: Limits,
+    /// Where health is served.
     pub admin: Admin,
+    /// What is logged, and how.
     pub log: Log,
 }
 
-/// `[listen]`
-#[derive(Clone, Debug)]
-pub struct Listen {
-    pub addresses: Vec<SocketAddr>,
-    /// Scheme, host and port alone; always https.
-    pub public_url: Url,
-    /// Threads that serve connections; "0: one per core" is resolved already.
-    pub workers: NonZeroUsize,
-    pub max_connections: NonZeroUsize,
-    pub drain_min: Duration,
-    pub drain_max: Duration,
-    pub trusted_proxies: Vec<IpNet>,
+impl Config {
+    fn read(root: &mut Section<'_>) -> Option<Self> {
+        let listen = root.section("listen", Listen::read);
+        let taken = listen.as_ref().map(|listen| listen.addresses.as_slice());
+        let admin = root.section("admin", |section| Admin::read(section, taken));
+        let tls = root.section("tls", Tls::read);
+        let sql_node = root.section("sql_node", SqlNode::read);
+        let mode = sql_node.as_ref().map(|node| node.credentials.mode);
+        let sso = root.section("sso", Sso::read);
+        let callbacks = callbacks(root);
+        let (accounts, providers, grants) = sign_in(root, mode);
+        let pass_through = root.section("pass_through", PassThrough::read);
+        let sessions = root.section("sessions", Sessions::read);
+        let cache = root.section("cache", Cache::read);
+        let limits = root.section("limits", Limits::read);
+        let log = root.section("log", Log::read);
+        root.unavailable("api_key");
+        Some(Self {
+            listen: listen?,
+            tls: tls?,
+            sql_node: sql_node?,
+            accounts: accounts?,
+            sso: sso?,
+            callbacks: callbacks?,
+            providers: providers?,
+            grants: grants?,
+            pass_through: pass_through?,
+            sessions: sessions?,
+            cache: cache?,
+            limits: limits?,
+            admin: admin?,
+            log: log?,
+        })
+    }
 }
 
-/// `[tls]`
-#[derive(Clone, Debug)]
-pub struct Tls {
-    pub certificate: PathBuf,
-    pub private_key: PathBuf,
-    pub min_version: TlsVersion,
-    pub client_ca: Option<PathBuf>,
+fn callbacks(root: &mut Section<'_>) -> Option<Vec<Callback>> {
+    let mut paths = Vec::new();
+    let callbacks = root.sections("callback", |section| Callback::read(section, &mut paths))?;
+    match callbacks.is_empty() {
+        true => Some(vec![Callback::standard()]),
+        false => Some(callbacks),
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsVersion {
-    Tls12,
-    Tls13,
-}
-
-/// `[sql_node]`
-#[derive(Clone, Debug)]
-pub struct SqlNode {
-    /// Scheme, host and port alone.
-    pub url: Url,
-    /// Meaningful for https only.
-    pub trust: UpstreamTrust,
-    pub connect_timeout: Duration,
-    /// `None`: as long as the query runs.
-    pub head_timeout: Option<Duration>,
-    pub credentials: Credentials,
-}
-
-/// What makes the SQL node's certificate acceptable.
-#[derive(Clone, Debug)]
-pub enum UpstreamTrust {
-    /// The system's trust store.
-    System,
-    /// The authorities of this PEM file alone.
-    Ca(PathBuf),
-    /// Exactly the end-entity certificate with this SHA-256 (of its DER form).
-    Pinned([u8; 32]),
-}
-
-/// `[sql_node.credentials]`
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    pub mode: CredentialMode,
-    pub assumed_lifetime: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CredentialMode {
-    /// The SQL node's own `/v1/sso_token` gets the verified provider token.
-    Exchange,
-    /// The account that the matching grant names signs in at `/v1/login`.
-    Login,
-}
-
-/// `[[account]]`
-#[derive(Clone, Debug)]
-pub struct Account {
-    pub name: String,
-    pub username: String,
-    pub password: SecretSource,
-}
-
-/// `[sso]`
-#[derive(Clone, Debug)]
-pub struct Sso {
-    pub default_database: String,
-}
-
-/// `[[callback]]`
-#[derive(Clone, Debug)]
-pub struct Callback {
-    /// Absolute, normalised path.
-    pub path: String,
-}
-
-/// `[[provider]]`
-#[derive(Clone, Debug)]
-pub struct Provider {
-    pub name: String,
-    /// Byte for byte as in the provider's metadata: `Url` would add a trailing slash.
-    pub issuer: String,
-    /// PEM file of the only authorities trusted for this provider; `None`: the system's.
-    pub ca: Option<PathBuf>,
-    pub client_id: String,
-    pub client_secret: Option<SecretSource>,
-    pub scopes: Vec<String>,
-    pub audiences: Vec<String>,
-    pub algorithms: Vec<Algorithm>,
-    pub clock_skew: Duration,
-    pub databases: Vec<Pattern>,
-    pub flows: Vec<Flow>,
-    pub username_claim: String,
-    pub groups_claim: String,
-}
-
-/// Signature algorithms a token may use (RFC 7518, RFC 8037). There is no `none` and no
-/// symmetric algorithm to allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    EdDSA,
-}
-
-/// What an application at a provider is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// Browser sign-in with an authorization code.
-    Code,
-    /// Tokens that clients bring along.
-    Token,
-}
-
-/// `[[grant]]`: an empty list means "any".
-#[derive(Clone, Debug)]
-pub struct Grant {
-    pub provider: Option<String>,
-    pub groups: Vec<String>,
-    pub users: Vec<String>,
-    pub databases: Vec<Pattern>,
-    pub account: Option<String>,
-}
-
-/// `[pass_through]`
-#[derive(Clone, Copy, Debug)]
-pub struct PassThrough {
-    pub basic: bool,
-    pub bearer: bool,
-    pub anonymous: bool,
-}
-
-/// `[sessions]`
-#[derive(Clone, Debug)]
-pub struct Sessions {
-    pub store: Store,
-    pub lifetime: Duration,
-    pub idle: Duration,
-    pub local_ttl: Duration,
-    /// Folder of the key ring.
-    pub keys: PathBuf,
-}
-
-#[derive(Clone, Debug)]
-pub enum Store {
-    Memory,
-    Embedded { path: PathBuf },
-}
-
-/// `[cache]`
-#[derive(Clone, Copy, Debug)]
-pub struct Cache {
-    pub capacity: u64,
-    pub negative_ttl: Duration,
-}
-
-/// `[limits]`
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    pub header_timeout: Duration,
-    pub handshake_timeout: Duration,
-    pub idle_timeout: Duration,
-    /// Bytes of one request head.
-    pub header_bytes: usize,
-    /// Bytes of a body that is read for its `database`.
-    pub inspected_body: usize,
-    /// Per minute and client address.
-    pub failed_signins_per_client: u32,
-}
-
-/// `[admin]`
-#[derive(Clone, Debug)]
-pub struct Admin {
-    pub listen: AdminAddress,
-}
-
-#[derive(Clone, Debug)]
-pub enum AdminAddress {
-    Tcp(SocketAddr),
-    Unix(PathBuf),
-}
-
-/// `[log]`
-#[derive(Clone, Copy, Debug)]
-pub struct Log {
-    pub format: LogFormat,
-    pub level: tracing::Level,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    Json,
-    Text,
+/// The tables that refer to each other.
+fn sign_in(
+    root: &mut Section<'_>,
+    mode: Option<CredentialMode>,
+) -> (
+    Option<Vec<Account>>,
+    Option<Vec<Provider>>,
+    Option<Vec<Grant>>,
+) {
+    let mut names = Vec::new();
+    let accounts = root.sections("account", |section| Account::read(section, &mut names));
+    let mut known = Providers::default();
+    let providers = root.sections("provider", |section| Provider::read(section, &mut known));
+    let referred = Referred {
+        providers: &known.names,
+        accounts: &names,
+        mode,
+    };
+    let grants = root.sections("grant", |section| Grant::read(section, &referred));
+    let nobody = grants.as_ref().is_some_and(Vec::is_empty);
+    if mode == Some(CredentialMode::Login) && nobody {
+        let fault = Fault::new("missing: with mode = \"login\" nobody could sign in");
+        root.fault::<()>("grant", fault.cure("add a [[grant]] that names an account"));
+    }
+    (accounts, providers, grants)
 }

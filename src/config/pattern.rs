@@ -1,4 +1,5 @@
 //! `Pattern`: a database name with `*` for any run of characters.
+use super::{fault::Fault, values::text};
 
 /// One pattern of a `databases` list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,5 +28,39 @@ impl Pattern {
             }
         }
         rest.ends_with(last)
+    }
+}
+
+/// A pattern as written.
+pub(super) fn pattern(written: &str) -> Result<Pattern, Fault> {
+    text(written).map(Pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_covers_the_whole_name() {
+        for (pattern, name, expected) in [
+            ("*", "", true),
+            ("*", "retail", true),
+            ("retail", "retail", true),
+            ("retail", "retail_x", false),
+            ("retail", "Retail", false),
+            ("retail_*", "retail_", true),
+            ("retail_*", "retail_eu", true),
+            ("retail_*", "x_retail_eu", false),
+            ("*_eu", "retail_eu", true),
+            ("*_eu", "retail_eu_2", false),
+            ("a*b*c", "abc", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "acb", false),
+            ("ab*ba", "aba", false),
+            ("a**c", "abc", true),
+        ] {
+            let pattern = Pattern(pattern.to_owned());
+            assert_eq!(pattern.matches(name), expected, "{pattern:?} {name:?}");
+        }
     }
 }

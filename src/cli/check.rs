@@ -1,0 +1,90 @@
+//! `ocient-sidecar check`: says whether a configuration can be used.
+use crate::config::{AdminAddress, Checked, Config, CredentialMode, SqlNode, Store};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    path::Path,
+};
+use url::Url;
+
+/// Checks the configuration at `path` and writes the answer to `out`; the exit code: 0 if it
+/// can be used, [`BAD_CONFIGURATION`] if not, 1 if `out` failed.
+pub fn check(path: &Path, out: &mut impl Write) -> u8 {
+    let (written, code) = match Config::check(path) {
+        Ok(checked) => (report(path, &checked, out), 0),
+        Err(mistakes) => (writeln!(out, "{mistakes}"), BAD_CONFIGURATION),
+    };
+    match written {
+        Ok(()) => code,
+        Err(_) => 1,
+    }
+}
+
+/// `EX_CONFIG` of sysexits.h; the unit does not restart on it.
+pub const BAD_CONFIGURATION: u8 = 78;
+
+fn report(path: &Path, checked: &Checked, out: &mut impl Write) -> io::Result<()> {
+    let config = &checked.config;
+    writeln!(out, "{}: ok", path.display())?;
+    line(out, "listens on", joined(&config.listen.addresses))?;
+    line(out, "known as", origin(&config.listen.public_url))?;
+    line(out, "SQL node", sql_node(&config.sql_node))?;
+    let providers = config.providers.iter();
+    line(
+        out,
+        "providers",
+        joined(providers.map(|provider| &provider.name)),
+    )?;
+    line(out, "grants", grants(config.grants.len()))?;
+    line(out, "sessions", sessions(&config.sessions.store))?;
+    line(out, "admin", admin(&config.admin.listen))?;
+    for note in &checked.notes {
+        line(out, "not checked", note)?;
+    }
+    Ok(())
+}
+
+fn line(out: &mut impl Write, name: &str, value: impl Display) -> io::Result<()> {
+    writeln!(out, "  {name:<11} {value}")
+}
+
+fn joined<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    match items.is_empty() {
+        true => "none".to_owned(),
+        false => items.join(", "),
+    }
+}
+
+fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+fn sql_node(node: &SqlNode) -> String {
+    let tokens = match node.credentials.mode {
+        CredentialMode::Exchange => "provider tokens are exchanged there",
+        CredentialMode::Login => "accounts sign in there",
+    };
+    format!("{}, {tokens}", origin(&node.url))
+}
+
+fn grants(count: usize) -> String {
+    match count {
+        0 => "none: every verified identity may use every database".to_owned(),
+        count => count.to_string(),
+    }
+}
+
+fn sessions(store: &Store) -> String {
+    match store {
+        Store::Memory => "in memory, until the next restart".to_owned(),
+        Store::Embedded { path } => path.display().to_string(),
+    }
+}
+
+fn admin(listen: &AdminAddress) -> String {
+    match listen {
+        AdminAddress::Tcp(address) => address.to_string(),
+        AdminAddress::Unix(path) => format!("unix:{}", path.display()),
+    }
+}

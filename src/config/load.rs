@@ -1,0 +1,110 @@
+//! Loading: from a file or its text to a `Config` or the list of its mistakes.
+use super::{Config, Mistakes, reading::Reading, section::Section};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+use toml::de::DeTable;
+
+/// A configuration whose files and secrets were looked at too.
+#[derive(Debug)]
+pub struct Checked {
+    /// What was read.
+    pub config: Config,
+    /// What only the service itself can look at, such as its credentials.
+    pub notes: Vec<String>,
+}
+
+impl Config {
+    /// Reads the file at `path`, and nothing else.
+    ///
+    /// # Errors
+    /// Every mistake of the file.
+    pub fn load(path: &Path) -> Result<Self, Mistakes> {
+        let (name, text) = read_file(path)?;
+        Self::from_toml(&text, &name, folder_of(path))
+    }
+
+    /// Reads `text`, calls it `file_name` in mistakes, and begins relative paths at `folder`.
+    ///
+    /// # Errors
+    /// Every mistake of the text.
+    pub fn from_toml(text: &str, file_name: &str, folder: &Path) -> Result<Self, Mistakes> {
+        Draft::read(text, folder).finish(file_name)
+    }
+
+    /// Reads the file at `path`, and looks at the files and secrets it names: without
+    /// network, and without writing anything.
+    ///
+    /// # Errors
+    /// Every mistake of the file, and everything wrong with what it names.
+    pub fn check(path: &Path) -> Result<Checked, Mistakes> {
+        let (name, text) = read_file(path)?;
+        let mut draft = Draft::read(&text, folder_of(path));
+        let notes = draft.reading.look();
+        let config = draft.finish(&name)?;
+        Ok(Checked { config, notes })
+    }
+}
+
+/// A file that was read, for better or worse.
+pub(super) struct Draft<'a> {
+    text: &'a str,
+    config: Option<Config>,
+    pub(super) reading: Reading,
+    syntax: Vec<toml::de::Error>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn read(text: &'a str, folder: &Path) -> Self {
+        let (document, syntax) = DeTable::parse_recoverable(text);
+        let mut reading = Reading::new(folder, text);
+        let config = Section::root(document.get_ref(), &mut reading, Config::read);
+        Self {
+            text,
+            config,
+            reading,
+            syntax,
+        }
+    }
+
+    fn finish(self, file_name: &str) -> Result<Config, Mistakes> {
+        match self.config {
+            Some(config) if self.syntax.is_empty() && self.reading.is_clean() => Ok(config),
+            _ => Err(self
+                .reading
+                .into_mistakes(file_name, self.text, self.syntax)),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<(String, String), Mistakes> {
+    let name = path.display().to_string();
+    match read_text(path) {
+        Ok(text) => Ok((name, text)),
+        Err(error) => Err(Mistakes::unreadable(&name, error.to_string())),
+    }
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(MAX_BYTES + 1)
+        .read_to_string(&mut text)?;
+    match read as u64 > MAX_BYTES {
+        true => Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "longer than 1 MiB",
+        )),
+        false => Ok(text),
+    }
+}
+
+/// The folder that holds `path`.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
+/// Thousands of grants fit; a wrong path may be endless.
+const MAX_BYTES: u64 = 1024 * 1024;

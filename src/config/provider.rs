@@ -1,0 +1,142 @@
+//! `[[provider]]`: an OpenID provider and our application there.
+use super::{
+    addresses::issuer,
+    algorithm::Algorithm,
+    fault::Fault,
+    pattern::{Pattern, pattern},
+    secret_source::SecretSource,
+    section::Section,
+    units::duration,
+    values::{choice, except, flag, only, string, text},
+};
+use std::{path::PathBuf, time::Duration};
+
+/// `[[provider]]`
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// What grants, logs and requests call it; unique.
+    pub name: String,
+    /// Byte for byte as in the provider's metadata: `Url` would add a trailing slash.
+    pub issuer: String,
+    /// PEM file of the only authorities trusted for this provider; `None`: the system's.
+    pub ca: Option<PathBuf>,
+    /// Our application at the provider.
+    pub client_id: String,
+    /// Its secret; `None`: a public client.
+    pub client_secret: Option<SecretSource>,
+    /// Asked for at sign-in; holds `openid`. Default `openid`, `profile`, `email`.
+    pub scopes: Vec<String>,
+    /// Accepted in access tokens besides `client_id`; default none.
+    pub audiences: Vec<String>,
+    /// Signatures that tokens may have; default RS256, PS256, ES256, ES384, EdDSA.
+    pub algorithms: Vec<Algorithm>,
+    /// How far the provider's clock may be off; default 60 s.
+    pub clock_skew: Duration,
+    /// Which databases sign in with this provider; default every one.
+    pub databases: Vec<Pattern>,
+    /// What this application is for; default both.
+    pub flows: Vec<Flow>,
+    /// The claim that holds the user's name; default `preferred_username`.
+    pub username_claim: String,
+    /// The claim that holds the user's groups; default `groups`.
+    pub groups_claim: String,
+}
+
+/// What an application at a provider is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Browser sign-in with an authorization code.
+    Code,
+    /// Tokens that clients bring along.
+    Token,
+}
+
+/// What is known of the providers read so far, even of those with mistakes.
+#[derive(Debug, Default)]
+pub(super) struct Providers {
+    pub(super) names: Vec<String>,
+    /// Issuer and client id of each.
+    applications: Vec<(String, String)>,
+}
+
+impl Providers {
+    /// Remembers an application; a token has to lead to one provider.
+    fn add(&mut self, section: &mut Section<'_>, issuer: &str, client_id: &str) -> Option<()> {
+        let application = (issuer.to_owned(), client_id.to_owned());
+        if self.applications.contains(&application) {
+            let fault = Fault::new("another provider has this issuer and client id");
+            return section.fault("client_id", fault.cure("join the two"));
+        }
+        self.applications.push(application);
+        Some(())
+    }
+}
+
+impl Provider {
+    pub(super) fn read(section: &mut Section<'_>, earlier: &mut Providers) -> Option<Self> {
+        let name = section.unique_name(&mut earlier.names);
+        let issuer = section.required("issuer", string(issuer));
+        let ca = section.authorities("ca");
+        let client_id = section.required("client_id", string(text));
+        let client_secret = section.optional_secret("client_secret");
+        let scopes = scopes(section);
+        let audiences = section.list("audiences", "[]", string(text));
+        let algorithms = Algorithm::list(section);
+        let clock_skew = clock_skew(section);
+        let databases = section.some_of("databases", "['*']", string(pattern));
+        let flows = flows(section);
+        // The claims of OpenID Connect Core section 5.1, and of nearly every provider.
+        let username_claim =
+            section.defaulted("username_claim", "'preferred_username'", string(text));
+        let groups_claim = section.defaulted("groups_claim", "'groups'", string(text));
+        section.defaulted("introspection", "false", only(false, flag));
+        let (issuer, client_id) = (issuer?, client_id?);
+        earlier.add(section, &issuer, &client_id)?;
+        Some(Self {
+            name: name?,
+            issuer,
+            ca: ca?,
+            client_id,
+            client_secret: client_secret?,
+            scopes: scopes?,
+            audiences: audiences?,
+            algorithms: algorithms?,
+            clock_skew: clock_skew?,
+            databases: databases?,
+            flows: flows?,
+            username_claim: username_claim?,
+            groups_claim: groups_claim?,
+        })
+    }
+}
+
+fn scopes(section: &mut Section<'_>) -> Option<Vec<String>> {
+    // Name and mail address are what logs and account names are made of.
+    let defaults = "['openid', 'profile', 'email']";
+    let scopes = section.list("scopes", defaults, string(scope))?;
+    if scopes.iter().any(|scope| scope == "openid") {
+        return Some(scopes);
+    }
+    let fault = Fault::new("without `openid` the provider sends no ID token");
+    section.fault("scopes", fault.cure("add \"openid\""))
+}
+
+/// One scope (RFC 6749 section 3.3).
+fn scope(text: &str) -> Result<String, Fault> {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
+    let fits = !text.is_empty() && text.bytes().all(plain);
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| Fault::new("not a scope").cure("one word for each, without spaces"))
+}
+
+fn clock_skew(section: &mut Section<'_>) -> Option<Duration> {
+    // A minute is what clocks drift without care; more than five would keep ended tokens
+    // alive for thieves rather than for clocks.
+    let range = Duration::ZERO..=Duration::from_mins(5);
+    section.defaulted("clock_skew", "'60s'", duration(range))
+}
+
+fn flows(section: &mut Section<'_>) -> Option<Vec<Flow>> {
+    let flows = choice(&[("code", Flow::Code), ("token", Flow::Token)]);
+    section.some_of("flows", "['code', 'token']", except("device", flows))
+}

@@ -1,0 +1,70 @@
+//! The shipped config.toml: complete, and true.
+use super::{
+    super::{load::Draft, reading::Shape},
+    load,
+};
+use std::path::Path;
+use toml::{Table, Value};
+
+const SHIPPED: &str = include_str!("../../../config.toml");
+
+/// Every repeated section once, so that its keys are asked for.
+const SECTIONS: &str = "[[account]]\n[[callback]]\n[[provider]]\n[[grant]]\n";
+
+/// The shipped file with its commented examples switched on.
+fn with_examples() -> String {
+    let lines = SHIPPED.lines().map(|line| match line.strip_prefix("# ") {
+        Some(example) if is_toml(example) => example,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn is_toml(line: &str) -> bool {
+    line.starts_with("[[") && line.ends_with("]]")
+        || line.split_once(" = ").is_some_and(|(key, value)| {
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            key.bytes().all(plain) && value.parse::<Value>().is_ok()
+        })
+}
+
+/// The value at `section.key`, where a repeated section stands for its first table.
+fn value<'a>(document: &'a Table, section: &str, key: &str) -> Option<&'a Value> {
+    let mut table = document;
+    for name in section.split('.').filter(|name| !name.is_empty()) {
+        table = match table.get(name)? {
+            Value::Array(tables) => tables.first()?.as_table()?,
+            value => value.as_table()?,
+        };
+    }
+    table.get(key)
+}
+
+#[test]
+fn shipped_file_is_accepted_as_it_is() {
+    if let Err(mistakes) = load(SHIPPED) {
+        panic!("{mistakes}");
+    }
+}
+
+#[test]
+fn shipped_file_shows_every_key_with_its_default() {
+    let document: Table = with_examples().parse().unwrap();
+    let known = Draft::read(SECTIONS, Path::new("")).reading.known;
+    let mut compared = 0;
+    for (known, shape) in known {
+        let shown = value(&document, &known.section, known.key);
+        if shape == Shape::Unavailable {
+            assert!(shown.is_none(), "{known:?} is not available");
+            continue;
+        }
+        assert!(shown.is_some(), "{known:?} is not shown");
+        if let Shape::Defaulted(default) = shape {
+            let default: Value = default.parse().unwrap();
+            assert_eq!(shown, Some(&default), "{known:?}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 40, "only {compared} defaults were compared");
+}
