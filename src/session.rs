@@ -1,1 +1,369 @@
-//! (being written)
+//! Sessions: our records of signed-in identities, and the ids that may be used once.
+mod cache;
+mod embedded;
+mod entry;
+mod error;
+mod memory;
+mod millis;
+mod store;
+#[cfg(test)]
+mod tests;
+mod token;
+mod touches;
+
+pub use entry::Session;
+pub use error::SessionError;
+pub use token::{SessionKey, SessionToken};
+
+use crate::{config, seal::KeyRing};
+use cache::Cache;
+use embedded::Embedded;
+use memory::Memory;
+use millis::Millis;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use store::{Inserted, Row, SessionStore, Shelf};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use touches::Touches;
+
+/// The sessions of this sidecar, each with a record `R` of a higher layer. A clone is another
+/// handle to the same sessions.
+///
+/// The store holds `R` sealed, under the hash of the session token and bound to it. A cache in
+/// front of it answers for `local_ttl`; whatever it says is still held against the clock.
+pub struct Sessions<R> {
+    shared: Arc<Shared<R>>,
+}
+
+/// The answer to a session token.
+#[derive(Debug)]
+pub enum Lookup<R> {
+    /// Signed in.
+    Live(Arc<Session<R>>),
+    /// It was a session; its lifetime or idle time is over.
+    Expired,
+    /// Never a session, or one that was ended, or that ended a good while ago.
+    Unknown,
+}
+
+struct Shared<R> {
+    store: Box<dyn SessionStore>,
+    cache: Cache<R>,
+    touches: Touches<R>,
+    ring: Arc<KeyRing>,
+    lifetime: Duration,
+    idle: Duration,
+}
+
+impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R> {
+    /// Opens the configured store.
+    pub async fn open(config: &config::Sessions, ring: Arc<KeyRing>) -> Result<Self, SessionError> {
+        let store: Box<dyn SessionStore> = match &config.store {
+            config::Store::Memory => Box::new(Memory::default()),
+            config::Store::Embedded { path } => Box::new(Embedded::open(path).await?),
+        };
+        Ok(Self::with_store(config, ring, store))
+    }
+
+    fn with_store(
+        config: &config::Sessions,
+        ring: Arc<KeyRing>,
+        store: Box<dyn SessionStore>,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                cache: Cache::new(config.local_ttl),
+                touches: Touches::new(config.idle),
+                ring,
+                lifetime: config.lifetime,
+                idle: config.idle,
+            }),
+        }
+    }
+
+    /// Begins a session under a new token. It is stored when this returns.
+    pub async fn create(
+        &self,
+        record: R,
+        now: SystemTime,
+    ) -> Result<(SessionToken, Arc<Session<R>>), SessionError> {
+        let Shared {
+            store,
+            cache,
+            ring,
+            lifetime,
+            idle,
+            ..
+        } = &*self.shared;
+        let token = SessionToken::generate();
+        let session = Arc::new(Session::new(token.key(), record, now, *lifetime, *idle));
+        let ticket = cache.ticket(session.key());
+        let row = session.seal(ring)?;
+        match store
+            .insert(Shelf::Sessions, token.key(), row, now.into())
+            .await?
+        {
+            Inserted::New => cache.admit(ticket, session.clone()),
+            // No two of 256 random bits are alike, so it is not taken.
+            Inserted::Full | Inserted::Taken => return Err(SessionError::Full),
+        }
+        Ok((token, session))
+    }
+
+    /// Looks a token up, and marks its session as used.
+    pub async fn find(
+        &self,
+        token: &SessionToken,
+        now: SystemTime,
+    ) -> Result<Lookup<R>, SessionError> {
+        let key = token.key();
+        if let Some(session) = self.find_local(&key, now) {
+            return Ok(Lookup::Live(session));
+        }
+        let ticket = self.shared.cache.ticket(&key);
+        let Some(session) = self.shared.load(key).await? else {
+            return Ok(Lookup::Unknown);
+        };
+        if !session.is_live(now) {
+            return Ok(Lookup::Expired);
+        }
+        let session = Arc::new(session);
+        self.mark_used(&session, now);
+        self.shared.cache.admit(ticket, session.clone());
+        Ok(Lookup::Live(session))
+    }
+
+    /// The session if it is live and at hand, marked as used; no waiting. `None` says nothing:
+    /// ask [`find`](Self::find).
+    pub fn find_local(&self, key: &SessionKey, now: SystemTime) -> Option<Arc<Session<R>>> {
+        let session = self.shared.cache.find(key)?;
+        if !session.is_live(now) {
+            return None;
+        }
+        self.mark_used(&session, now);
+        Some(session)
+    }
+
+    /// Sets the idle clock of a session back that was found without asking here again.
+    pub fn mark_used(&self, session: &Arc<Session<R>>, now: SystemTime) {
+        self.shared.touches.add(session, now.into());
+    }
+
+    /// Puts a new record into a live session. `None`: there is none, and none comes to be.
+    pub async fn replace(
+        &self,
+        key: &SessionKey,
+        record: R,
+        now: SystemTime,
+    ) -> Result<Option<Arc<Session<R>>>, SessionError> {
+        self.update(key, now, move |session| session.record = record.clone())
+            .await
+    }
+
+    /// Begins the absolute lifetime of a live session anew. `None`: there is none.
+    pub async fn extend(
+        &self,
+        key: &SessionKey,
+        now: SystemTime,
+    ) -> Result<Option<Arc<Session<R>>>, SessionError> {
+        let expires_at = Millis::from(now).plus(self.shared.lifetime).into();
+        self.update(key, now, move |session| {
+            session.expires_at = expires_at;
+            session.use_at(now.into());
+        })
+        .await
+    }
+
+    /// Ends a session, and returns it if there was one: nobody finds it again.
+    pub async fn end(&self, key: &SessionKey) -> Result<Option<Arc<Session<R>>>, SessionError> {
+        let (shared, key) = (self.shared.clone(), *key);
+        run_to_end(async move {
+            let row = shared.store.remove(key).await?;
+            shared.cache.forget(&key);
+            Ok(row.and_then(|row| shared.unseal(key, &row)).map(Arc::new))
+        })
+        .await
+    }
+
+    /// Uses an id that may be used once before `until`: true for the first caller only, whatever
+    /// happens to this process in between (as far as the store outlives it).
+    pub async fn claim(
+        &self,
+        id: &[u8],
+        until: SystemTime,
+        now: SystemTime,
+    ) -> Result<bool, SessionError> {
+        if until <= now {
+            return Ok(false);
+        }
+        let row = Row {
+            revision: 0,
+            // A store that ends it a rounding early would let it be used again.
+            ends_at: Millis::from(until).plus(Duration::from_millis(1)),
+            sealed: Vec::new(),
+        };
+        let key = SessionKey(token::sha256(id));
+        match self
+            .shared
+            .store
+            .insert(Shelf::Claims, key, row, now.into())
+            .await?
+        {
+            Inserted::New => Ok(true),
+            Inserted::Taken => Ok(false),
+            Inserted::Full => Err(SessionError::ClaimsFull),
+        }
+    }
+
+    /// Grows after every change or end of a session in this process. Who remembers a session
+    /// found under a generation, read before it was looked for, may use it without looking again
+    /// while the generation stays and the session is live, at most for `sessions.local_ttl`.
+    pub fn generation(&self) -> u64 {
+        self.shared.cache.generation()
+    }
+
+    /// How many sessions are live, give or take those that lay idle since the last flush.
+    pub async fn count(&self, now: SystemTime) -> Result<u64, SessionError> {
+        self.shared.store.count(now.into()).await
+    }
+
+    /// Writes the last uses to the store and drops what has ended.
+    pub async fn flush(&self, now: SystemTime) -> Result<(), SessionError> {
+        let Shared {
+            store,
+            cache,
+            touches,
+            ring,
+            ..
+        } = &*self.shared;
+        let due = touches.due();
+        if !due.is_empty() {
+            let rows: Result<_, _> = due
+                .iter()
+                .map(|session| Ok((*session.key(), session.seal(ring)?)))
+                .collect();
+            store.touch(rows?).await?;
+            touches.done(&due);
+        }
+        cache.tidy();
+        let now = Millis::from(now);
+        store.purge(Shelf::Claims, now).await?;
+        store
+            .purge(Shelf::Sessions, now.minus(KEPT_AFTER_END))
+            .await
+    }
+
+    /// Flushes from time to time until `stop`, and then once more.
+    pub async fn keep(&self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(self.shared.touches.interval());
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let is_last = tokio::select! {
+                () = stop.cancelled() => true,
+                _ = ticks.tick() => false,
+            };
+            if let Err(error) = self.flush(SystemTime::now()).await {
+                let source = std::error::Error::source(&error);
+                tracing::warn!(%error, source, "cannot write back sessions; will try again");
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// Changes a live session by compare-and-set, so that it overwrites no other change and
+    /// brings no ended session back.
+    async fn update(
+        &self,
+        key: &SessionKey,
+        now: SystemTime,
+        change: impl Fn(&mut Session<R>) + Send + 'static,
+    ) -> Result<Option<Arc<Session<R>>>, SessionError> {
+        let (shared, key) = (self.shared.clone(), *key);
+        run_to_end(async move {
+            for _ in 0..MAX_ATTEMPTS {
+                let ticket = shared.cache.ticket(&key);
+                let session = shared.load(key).await?;
+                let Some(mut session) = session.filter(|session| session.is_live(now)) else {
+                    return Ok(None);
+                };
+                let expected = session.revision;
+                session.revision += 1;
+                change(&mut session);
+                let row = session.seal(&shared.ring)?;
+                if shared.store.swap(key, expected, row).await? {
+                    let session = Arc::new(session);
+                    shared.cache.publish(ticket, session.clone());
+                    return Ok(Some(session));
+                }
+            }
+            Err(SessionError::Contended)
+        })
+        .await
+    }
+}
+
+impl<R: DeserializeOwned + Send + Sync + 'static> Shared<R> {
+    /// The session as the store has it, with the last use that this process knows of.
+    async fn load(&self, key: SessionKey) -> Result<Option<Session<R>>, SessionError> {
+        let Some(row) = self.store.read(key).await? else {
+            return Ok(None);
+        };
+        let session = self.unseal(key, &row);
+        let at_hand = self.cache.find(&key).map(|session| session.last_used());
+        let known = at_hand.max(self.touches.last_used(&key));
+        if let (Some(session), Some(last_used)) = (&session, known) {
+            session.use_at(last_used);
+        }
+        Ok(session)
+    }
+
+    /// `None` if the row was tampered with, its key has left the ring, or `R` has changed its
+    /// form since: whoever it was has to sign in again.
+    fn unseal(&self, key: SessionKey, row: &Row) -> Option<Session<R>> {
+        let session = Session::open(key, row, self.idle, &self.ring);
+        if session.is_none() {
+            tracing::debug!(?key, "a stored session does not open with the present keys");
+        }
+        session
+    }
+}
+
+impl<R> Clone for Sessions<R> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<R> fmt::Debug for Sessions<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").finish_non_exhaustive()
+    }
+}
+
+/// Runs `work` in a task of its own: a client that leaves in the middle of its logout must not
+/// leave behind a session that the store has lost and the cache still has.
+async fn run_to_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, SessionError>> + Send + 'static,
+) -> Result<T, SessionError> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(stopped) => Err(SessionError::Store(stopped.into())),
+    }
+}
+
+/// An update meets another one of the same session rarely, and hardly ever twice in a row.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// How long a session stays in the store after its end: so that its holder is told that it
+/// expired, and because its last use may still wait in this process (for two minutes at most).
+const KEPT_AFTER_END: Duration = Duration::from_secs(10 * 60);

@@ -1,0 +1,166 @@
+//! The store in a file of this host, for one process.
+mod file;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use super::{
+    SessionError, SessionKey,
+    millis::Millis,
+    store::{Inserted, Row, SessionStore, Shelf},
+};
+use futures_util::future::BoxFuture;
+use redb::{Database, ReadableDatabase, ReadableTableMetadata};
+use rows::Rows;
+use std::{path::Path, sync::Arc};
+use tokio::{runtime::Handle, sync::Mutex};
+
+/// Sessions and claims in a redb file. A change that was acknowledged survives `kill -9` and a
+/// loss of power: each is one transaction, with one `fsync`.
+pub(super) struct Embedded {
+    database: Arc<Database>,
+    /// The file has one writer at a time: the others wait here as tasks, not as blocked threads.
+    writer: Arc<Mutex<()>>,
+    /// Its threads wait for the disk, not those of the worker that happens to ask.
+    runtime: Handle,
+}
+
+impl Embedded {
+    /// Opens `path`, and makes it if there is none. It belongs to this process until the end.
+    pub(super) async fn open(path: &Path) -> Result<Self, SessionError> {
+        let runtime = Handle::current();
+        let owned = path.to_owned();
+        let database = runtime
+            .spawn_blocking(move || file::open(&owned))
+            .await
+            // redb may panic on a page that makes no sense.
+            .map_err(|panic| SessionError::Damaged {
+                path: path.to_owned(),
+                source: panic.into(),
+            })??;
+        Ok(Self {
+            database: Arc::new(database),
+            writer: Arc::default(),
+            runtime,
+        })
+    }
+
+    async fn reading<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, redb::Error> + Send + 'static,
+    ) -> Result<T, SessionError> {
+        let database = self.database.clone();
+        let result = self.runtime.spawn_blocking(move || work(&database)).await;
+        match result {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(SessionError::Store(error.into())),
+            Err(panic) => Err(SessionError::Store(panic.into())),
+        }
+    }
+
+    async fn writing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, redb::Error> + Send + 'static,
+    ) -> Result<T, SessionError> {
+        let turn = self.writer.clone().lock_owned().await;
+        self.reading(move |database| {
+            // Until the transaction is over, also if the caller leaves.
+            let _turn = turn;
+            work(database)
+        })
+        .await
+    }
+}
+
+impl SessionStore for Embedded {
+    fn insert(
+        &self,
+        shelf: Shelf,
+        key: SessionKey,
+        row: Row,
+        now: Millis,
+    ) -> BoxFuture<'_, Result<Inserted, SessionError>> {
+        Box::pin(self.writing(move |database| {
+            let transaction = database.begin_write()?;
+            let mut rows = Rows::open(&transaction, shelf)?;
+            let present = rows.get(key)?;
+            if present.as_ref().is_some_and(|row| row.ends_at > now) {
+                return Ok(Inserted::Taken);
+            }
+            if present.is_none() && rows.len()? >= shelf.capacity() as u64 {
+                return Ok(Inserted::Full);
+            }
+            rows.put(key, &row)?;
+            drop(rows);
+            transaction.commit()?;
+            Ok(Inserted::New)
+        }))
+    }
+
+    fn read(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Row>, SessionError>> {
+        Box::pin(self.reading(move |database| {
+            let table = database.begin_read()?.open_table(rows::SESSIONS.rows)?;
+            Ok(table.get(key.0)?.map(|found| rows::decode(found.value())))
+        }))
+    }
+
+    fn swap(
+        &self,
+        key: SessionKey,
+        expected: u64,
+        row: Row,
+    ) -> BoxFuture<'_, Result<bool, SessionError>> {
+        Box::pin(self.writing(move |database| {
+            let transaction = database.begin_write()?;
+            let swapped = Rows::open(&transaction, Shelf::Sessions)?.swap(key, expected, &row)?;
+            if swapped {
+                transaction.commit()?;
+            }
+            Ok(swapped)
+        }))
+    }
+
+    fn touch(&self, touched: Vec<(SessionKey, Row)>) -> BoxFuture<'_, Result<(), SessionError>> {
+        Box::pin(self.writing(move |database| {
+            let transaction = database.begin_write()?;
+            let mut rows = Rows::open(&transaction, Shelf::Sessions)?;
+            for (key, row) in &touched {
+                rows.swap(*key, row.revision, row)?;
+            }
+            drop(rows);
+            Ok(transaction.commit()?)
+        }))
+    }
+
+    fn remove(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Row>, SessionError>> {
+        Box::pin(self.writing(move |database| {
+            let transaction = database.begin_write()?;
+            let row = Rows::open(&transaction, Shelf::Sessions)?.remove(key)?;
+            if row.is_some() {
+                transaction.commit()?;
+            }
+            Ok(row)
+        }))
+    }
+
+    fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<(), SessionError>> {
+        Box::pin(self.writing(move |database| {
+            let transaction = database.begin_write()?;
+            let purged = Rows::open(&transaction, shelf)?.purge(before)?;
+            if purged > 0 {
+                transaction.commit()?;
+            }
+            Ok(())
+        }))
+    }
+
+    fn count(&self, now: Millis) -> BoxFuture<'_, Result<u64, SessionError>> {
+        Box::pin(self.reading(move |database| {
+            let transaction = database.begin_read()?;
+            let all = transaction.open_table(rows::SESSIONS.rows)?.len()?;
+            let ends = transaction.open_table(rows::SESSIONS.ends)?;
+            let ended = ends.range(rows::until(now))?.count() as u64;
+            Ok(all.saturating_sub(ended))
+        }))
+    }
+}

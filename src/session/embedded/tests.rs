@@ -1,0 +1,245 @@
+//! What the session file promises beyond `SessionStore`: it outlives the process, and refuses
+//! what is not a whole session file.
+use super::{
+    super::{
+        SessionToken,
+        tests::{config, look, open, start},
+    },
+    *,
+};
+use crate::config::Store;
+use redb::TableDefinition;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+fn file(folder: &TempDir) -> PathBuf {
+    folder.path().join("state/sessions.redb")
+}
+
+/// Why the file in `folder` is refused.
+async fn refusal(folder: &TempDir) -> SessionError {
+    match Embedded::open(&file(folder)).await {
+        Ok(_) => panic!("it was opened"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn the_file_is_private_to_its_owner() {
+    let folder = TempDir::new().unwrap();
+    Embedded::open(&file(&folder)).await.unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&file(&folder)), 0o600);
+    assert_eq!(mode(file(&folder).parent().unwrap()), 0o700);
+}
+
+/// In this variable of its environment the test below finds that it is the victim, and where.
+const VICTIM_FOLDER: &str = "OCIENT_SIDECAR_TEST_VICTIM";
+
+#[tokio::test]
+async fn sessions_and_claims_survive_kill_9() {
+    if let Some(folder) = std::env::var_os(VICTIM_FOLDER) {
+        return wait_for_death(&PathBuf::from(folder)).await;
+    }
+    let folder = TempDir::new().unwrap();
+    let (mut victim, alive, ended) = start_victim(folder.path());
+    let in_use = refusal(&folder).await;
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    assert!(matches!(in_use, SessionError::InUse { .. }), "{in_use}");
+
+    let config = config(
+        Store::Embedded {
+            path: file(&folder),
+        },
+        folder.path(),
+    );
+    let sessions = open(&config).await;
+    assert_eq!(look(&sessions, &alive, start()).await, "alice");
+    assert_eq!(look(&sessions, &ended, start()).await, "unknown");
+    let until = start() + Duration::from_secs(600);
+    assert!(!sessions.claim(b"state", until, start()).await.unwrap());
+    assert!(sessions.claim(b"other", until, start()).await.unwrap());
+}
+
+/// Runs the test above in a process of its own, up to where it waits to be killed.
+fn start_victim(folder: &Path) -> (Child, SessionToken, SessionToken) {
+    let mut victim = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("session::embedded::tests::sessions_and_claims_survive_kill_9")
+        .env(VICTIM_FOLDER, folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(victim.stdout.take().unwrap());
+    let mut tokens = output
+        .lines()
+        .filter_map(|line| SessionToken::parse(&line.unwrap()));
+    let alive = tokens.next().unwrap();
+    let ended = tokens.next().unwrap();
+    (victim, alive, ended)
+}
+
+async fn wait_for_death(folder: &Path) {
+    let path = folder.join("state/sessions.redb");
+    let sessions = open(&config(Store::Embedded { path }, folder)).await;
+    let (alive, _) = sessions.create("alice".to_owned(), start()).await.unwrap();
+    let (ended, _) = sessions.create("bob".to_owned(), start()).await.unwrap();
+    let until = start() + Duration::from_secs(600);
+    assert!(sessions.claim(b"state", until, start()).await.unwrap());
+    sessions.end(&ended.key()).await.unwrap();
+    let lines = format!("\n{}\n{}\n", alive.expose(), ended.expose());
+    std::io::stdout().write_all(lines.as_bytes()).unwrap();
+    // Ends by itself only if the test that should kill it has failed before.
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_another_kind_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("state")).unwrap();
+    for contents in [
+        &b"x"[..],
+        b"[sessions]\nstore = \"embedded\"\n",
+        &[0; 100_000],
+    ] {
+        fs::write(file(&folder), contents).unwrap();
+        let error = refusal(&folder).await;
+        assert!(matches!(error, SessionError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("sessions.redb"), "{error}");
+        assert!(
+            fs::read(file(&folder)).unwrap() == contents,
+            "{} bytes",
+            contents.len()
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_programs_database_or_another_format_is_refused() {
+    const THEIRS: TableDefinition<&str, u64> = TableDefinition::new("theirs");
+    const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+    for (table, key) in [
+        (THEIRS, "key"),
+        (META, "key"),
+        (META, "ocient-sidecar session format"),
+    ] {
+        let folder = TempDir::new().unwrap();
+        fs::create_dir(folder.path().join("state")).unwrap();
+        let database = Database::create(file(&folder)).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction
+            .open_table(table)
+            .unwrap()
+            .insert(key, 2)
+            .unwrap();
+        transaction.commit().unwrap();
+        drop(database);
+
+        let error = refusal(&folder).await;
+        assert!(
+            matches!(error, SessionError::Damaged { .. }),
+            "{table} {key}: {error}"
+        );
+        let database = Database::open(file(&folder)).unwrap();
+        let tables = database
+            .begin_read()
+            .unwrap()
+            .list_tables()
+            .unwrap()
+            .count();
+        assert_eq!(tables, 1, "{table} {key}: nothing of ours was added");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_wherever_the_damage_is() {
+    let folder = TempDir::new().unwrap();
+    let store = Embedded::open(&file(&folder)).await.unwrap();
+    for byte in 0..200 {
+        let row = Row {
+            revision: 0,
+            ends_at: Millis(u64::MAX),
+            sealed: vec![byte; 1000],
+        };
+        let key = SessionKey([byte; 32]);
+        let inserted = store.insert(Shelf::Sessions, key, row, Millis(0)).await;
+        assert_eq!(inserted.unwrap(), Inserted::New);
+    }
+    drop(store);
+    let whole = fs::read(file(&folder)).unwrap();
+    let row_100 = whole.windows(1000).position(|bytes| bytes == [100; 1000]);
+    for (name, damage) in [
+        ("the first page", 0..4096),
+        ("a row", row_100.unwrap()..row_100.unwrap() + 1000),
+        ("half of all pages", whole.len() / 2..whole.len()),
+    ] {
+        let mut damaged = whole.clone();
+        damaged[damage].fill(0xa5);
+        fs::write(file(&folder), &damaged).unwrap();
+        let error = refusal(&folder).await;
+        assert!(
+            matches!(error, SessionError::Damaged { .. }),
+            "{name}: {error}"
+        );
+    }
+    fs::write(file(&folder), &whole[..whole.len() / 3]).unwrap();
+    let error = refusal(&folder).await;
+    assert!(
+        matches!(error, SessionError::Damaged { .. }),
+        "cut short: {error}"
+    );
+}
+
+#[tokio::test]
+async fn a_place_where_no_file_can_be_is_named() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir_all(file(&folder)).unwrap();
+    let error = refusal(&folder).await;
+    assert!(matches!(error, SessionError::Open { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_shelf_refuses_new_keys_and_evicts_nothing() {
+    let folder = TempDir::new().unwrap();
+    let store = Embedded::open(&file(&folder)).await.unwrap();
+    let claim = |number: usize| {
+        let mut key = SessionKey([0; 32]);
+        key.0[..8].copy_from_slice(&number.to_be_bytes());
+        let row = Row {
+            revision: 0,
+            ends_at: Millis(2000),
+            sealed: Vec::new(),
+        };
+        (key, row)
+    };
+    let capacity = Shelf::Claims.capacity();
+    let transaction = store.database.begin_write().unwrap();
+    let mut rows = Rows::open(&transaction, Shelf::Claims).unwrap();
+    for number in 0..capacity {
+        let (key, row) = claim(number);
+        rows.put(key, &row).unwrap();
+    }
+    drop(rows);
+    transaction.commit().unwrap();
+
+    let insert = async |number| {
+        let (key, row) = claim(number);
+        store
+            .insert(Shelf::Claims, key, row, Millis(0))
+            .await
+            .unwrap()
+    };
+    assert_eq!(insert(capacity).await, Inserted::Full);
+    assert_eq!(insert(0).await, Inserted::Taken);
+    store.purge(Shelf::Claims, Millis(2000)).await.unwrap();
+    assert_eq!(insert(capacity).await, Inserted::New);
+}

@@ -1,0 +1,134 @@
+//! The store that forgets everything with the process.
+use super::{
+    SessionError, SessionKey,
+    millis::Millis,
+    store::{Inserted, PURGE_AT_ONCE, Row, SessionStore, Shelf},
+};
+use futures_util::future::{BoxFuture, ready};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Mutex, MutexGuard},
+};
+
+/// Sessions and claims in this process's memory.
+#[derive(Default)]
+pub(super) struct Memory {
+    sessions: Mutex<Rows>,
+    claims: Mutex<Rows>,
+}
+
+#[derive(Default)]
+struct Rows {
+    by_key: HashMap<SessionKey, Row>,
+    /// The same rows by their end, so that a purge need not look at every one.
+    by_end: BTreeSet<(Millis, SessionKey)>,
+}
+
+impl Memory {
+    fn rows(&self, shelf: Shelf) -> MutexGuard<'_, Rows> {
+        match shelf {
+            Shelf::Sessions => &self.sessions,
+            Shelf::Claims => &self.claims,
+        }
+        .lock()
+        .expect("nothing panics while it holds the rows")
+    }
+}
+
+impl SessionStore for Memory {
+    fn insert(
+        &self,
+        shelf: Shelf,
+        key: SessionKey,
+        row: Row,
+        now: Millis,
+    ) -> BoxFuture<'_, Result<Inserted, SessionError>> {
+        let inserted = self.rows(shelf).insert(key, row, now, shelf.capacity());
+        Box::pin(ready(Ok(inserted)))
+    }
+
+    fn read(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Row>, SessionError>> {
+        let row = self.rows(Shelf::Sessions).by_key.get(&key).cloned();
+        Box::pin(ready(Ok(row)))
+    }
+
+    fn swap(
+        &self,
+        key: SessionKey,
+        expected: u64,
+        row: Row,
+    ) -> BoxFuture<'_, Result<bool, SessionError>> {
+        let swapped = self.rows(Shelf::Sessions).swap(key, expected, row);
+        Box::pin(ready(Ok(swapped)))
+    }
+
+    fn touch(&self, touched: Vec<(SessionKey, Row)>) -> BoxFuture<'_, Result<(), SessionError>> {
+        let mut rows = self.rows(Shelf::Sessions);
+        for (key, row) in touched {
+            rows.swap(key, row.revision, row);
+        }
+        Box::pin(ready(Ok(())))
+    }
+
+    fn remove(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Row>, SessionError>> {
+        let row = self.rows(Shelf::Sessions).remove(&key);
+        Box::pin(ready(Ok(row)))
+    }
+
+    fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<(), SessionError>> {
+        self.rows(shelf).purge(before);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn count(&self, now: Millis) -> BoxFuture<'_, Result<u64, SessionError>> {
+        let rows = self.rows(Shelf::Sessions);
+        let ended = rows
+            .by_end
+            .iter()
+            .take_while(|(end, _)| *end <= now)
+            .count();
+        Box::pin(ready(Ok((rows.by_key.len() - ended) as u64)))
+    }
+}
+
+impl Rows {
+    fn insert(&mut self, key: SessionKey, row: Row, now: Millis, capacity: usize) -> Inserted {
+        match self.by_key.get(&key) {
+            Some(present) if present.ends_at > now => return Inserted::Taken,
+            None if self.by_key.len() >= capacity => return Inserted::Full,
+            _ => self.put(key, row),
+        }
+        Inserted::New
+    }
+
+    fn swap(&mut self, key: SessionKey, expected: u64, row: Row) -> bool {
+        let present = self.by_key.get(&key);
+        let unchanged = present.is_some_and(|present| present.revision == expected);
+        if unchanged {
+            self.put(key, row);
+        }
+        unchanged
+    }
+
+    fn put(&mut self, key: SessionKey, row: Row) {
+        self.remove(&key);
+        self.by_end.insert((row.ends_at, key));
+        self.by_key.insert(key, row);
+    }
+
+    fn remove(&mut self, key: &SessionKey) -> Option<Row> {
+        let row = self.by_key.remove(key)?;
+        self.by_end.remove(&(row.ends_at, *key));
+        Some(row)
+    }
+
+    fn purge(&mut self, before: Millis) {
+        for _ in 0..PURGE_AT_ONCE {
+            let first = self.by_end.first().copied();
+            let Some((_, key)) = first.filter(|(end, _)| *end <= before) else {
+                return;
+            };
+            self.remove(&key);
+        }
+    }
+}

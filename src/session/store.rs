@@ -1,0 +1,90 @@
+//! `SessionStore`: what every store of sessions has to promise.
+#[cfg(test)]
+mod tests;
+
+use super::{SessionError, SessionKey, millis::Millis};
+use futures_util::future::BoxFuture;
+
+/// Where sessions live. A store sees sealed bytes under hashes, and can do no more with them
+/// than lose them. What it promised is done survives whatever the store is meant to survive,
+/// and every method is atomic, also between processes that share the store.
+pub(super) trait SessionStore: Send + Sync {
+    /// Puts a row where none is. A row that has ended by `now` counts as none.
+    fn insert(
+        &self,
+        shelf: Shelf,
+        key: SessionKey,
+        row: Row,
+        now: Millis,
+    ) -> BoxFuture<'_, Result<Inserted, SessionError>>;
+
+    /// The session's row, ended or not.
+    fn read(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Row>, SessionError>>;
+
+    /// Replaces the session's row if it still has the `expected` revision; whether it had.
+    /// Never brings back a row that is gone.
+    fn swap(
+        &self,
+        key: SessionKey,
+        expected: u64,
+        row: Row,
+    ) -> BoxFuture<'_, Result<bool, SessionError>>;
+
+    /// [`swap`](Self::swap) for many rows whose revision stays as it is, at the cost of one.
+    /// Rows that changed meanwhile are left alone.
+    fn touch(&self, rows: Vec<(SessionKey, Row)>) -> BoxFuture<'_, Result<(), SessionError>>;
+
+    /// Takes the session's row out, and returns it.
+    fn remove(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Row>, SessionError>>;
+
+    /// Drops rows that ended at `before` or earlier; a great many in several calls.
+    fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<(), SessionError>>;
+
+    /// How many sessions end after `now`.
+    fn count(&self, now: Millis) -> BoxFuture<'_, Result<u64, SessionError>>;
+}
+
+/// What a store keeps apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shelf {
+    /// Sessions under the hash of their token.
+    Sessions,
+    /// Ids that were used once, under their hash; the rows are empty.
+    Claims,
+}
+
+/// What a store keeps under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Grows with every change but a touch.
+    pub(super) revision: u64,
+    /// From then on the row is worthless, as far as the store can know.
+    pub(super) ends_at: Millis,
+    pub(super) sealed: Vec<u8>,
+}
+
+/// What became of an insertion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inserted {
+    New,
+    /// Another row is there.
+    Taken,
+    /// The shelf has reached its capacity.
+    Full,
+}
+
+impl Shelf {
+    /// The most rows it holds. Past it new ones are refused: to make room by dropping another
+    /// would sign somebody out or let an id be used twice.
+    pub(super) fn capacity(self) -> usize {
+        match self {
+            // A gigabyte at the usual kilobyte each.
+            Self::Sessions => 1_000_000,
+            // Sign-in states live for ten minutes: 166 finished sign-ins in every second of them.
+            Self::Claims => 100_000,
+        }
+    }
+}
+
+/// Rows that one purge drops at most, so that other writers wait for milliseconds only.
+pub(super) const PURGE_AT_ONCE: usize = 10_000;
