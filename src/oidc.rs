@@ -1,1 +1,33 @@
-//! (being written)
+//! OpenID Connect: finds out who somebody is, and believes only what a signature proves.
+//!
+//! ```text
+//! Provider ── discovery ─▶ metadata, keys          (kept fresh in the background)
+//!    │
+//!    ├─ authorization_url ─▶ browser ─▶ check_response_issuer ─▶ redeem ─┐
+//!    └─ verify ◀── a token that a client brings                          │
+//!         └── jws (looks right) ─▶ keys (signature) ─▶ verify (rules) ◀──┘
+//!                                                        └─▶ Identity
+//! ```
+mod algorithm;
+mod claims;
+mod client;
+mod error;
+mod json;
+mod jws;
+mod keys;
+mod latest;
+mod metadata;
+#[cfg(test)]
+mod mint;
+mod provider;
+mod remote;
+mod sign_in;
+mod trust;
+mod verify;
+
+pub use error::{Cause, OAuthError, OidcError, TokenFault};
+pub use jws::unverified_issuer;
+pub use provider::Provider;
+pub use sign_in::{Attempt, SignIn};
+pub use trust::TrustError;
+pub use verify::{Expect, Identity};

@@ -1,0 +1,95 @@
+//! The provider's metadata (OpenID Connect Discovery 1.0): parsed, and checked against the
+//! configuration.
+use openidconnect::{
+    AuthUrl, EndSessionUrl, JsonWebKeySetUrl, RevocationUrl, TokenUrl, core::CoreClientAuthMethod,
+};
+use serde::Deserialize;
+use url::{Host, Url};
+
+/// The members that are used. The library's own type would refuse the whole document for a
+/// mistake in one of forty others.
+#[derive(Deserialize)]
+pub(super) struct Metadata {
+    issuer: String,
+    pub(super) authorization_endpoint: AuthUrl,
+    pub(super) token_endpoint: TokenUrl,
+    pub(super) jwks_uri: JsonWebKeySetUrl,
+    pub(super) revocation_endpoint: Option<RevocationUrl>,
+    pub(super) end_session_endpoint: Option<EndSessionUrl>,
+    pub(super) token_endpoint_auth_methods_supported: Option<Vec<CoreClientAuthMethod>>,
+    /// RFC 9207 section 3.
+    #[serde(default)]
+    pub(super) authorization_response_iss_parameter_supported: bool,
+}
+
+/// Why a document is not the metadata of the configured provider.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MetadataError {
+    #[error("its metadata is incomplete or malformed")]
+    Malformed(#[source] serde_json::Error),
+    #[error("its metadata is of another issuer; copy `issuer` exactly as \"{0}\"")]
+    Issuer(String),
+    #[error("its metadata has a {0} without https")]
+    Insecure(&'static str),
+}
+
+impl Metadata {
+    /// Reads `body` as the metadata of `issuer`.
+    ///
+    /// # Errors
+    /// Malformed, of another issuer (RFC 8414 section 3.3), or with an endpoint to which
+    /// secrets would go in the clear.
+    pub(super) fn parse(body: &[u8], issuer: &str) -> Result<Self, MetadataError> {
+        let metadata: Self = serde_json::from_slice(body).map_err(MetadataError::Malformed)?;
+        if metadata.issuer != issuer {
+            let quoted = metadata.issuer.escape_debug().take(MAX_QUOTED).collect();
+            return Err(MetadataError::Issuer(quoted));
+        }
+        let is_local = Url::parse(issuer).is_ok_and(|issuer| is_plain_loopback(&issuer));
+        match metadata.insecure_endpoint(is_local) {
+            Some(name) => Err(MetadataError::Insecure(name)),
+            None => Ok(metadata),
+        }
+    }
+
+    /// The first endpoint without TLS; on loopback it may be missing if the issuer, too, is
+    /// plain http on loopback.
+    fn insecure_endpoint(&self, is_local: bool) -> Option<&'static str> {
+        let revocation = self.revocation_endpoint.as_ref();
+        let end_session = self.end_session_endpoint.as_ref();
+        let endpoints = [
+            (
+                "authorization_endpoint",
+                Some(self.authorization_endpoint.url()),
+            ),
+            ("token_endpoint", Some(self.token_endpoint.url())),
+            ("jwks_uri", Some(self.jwks_uri.url())),
+            ("revocation_endpoint", revocation.map(|url| url.url())),
+            ("end_session_endpoint", end_session.map(|url| url.url())),
+        ];
+        endpoints.into_iter().find_map(|(name, url)| {
+            let url = url?;
+            let is_fine = url.scheme() == "https" || (is_local && is_plain_loopback(url));
+            (!is_fine).then_some(name)
+        })
+    }
+}
+
+/// Where the metadata of `issuer` is (OpenID Connect Discovery section 4.1).
+pub(super) fn address(issuer: &str) -> String {
+    let base = issuer.strip_suffix('/').unwrap_or(issuer);
+    format!("{base}/.well-known/openid-configuration")
+}
+
+fn is_plain_loopback(url: &Url) -> bool {
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "http" && is_loopback
+}
+
+/// Characters of a foreign issuer in our message: enough for a real one.
+const MAX_QUOTED: usize = 256;

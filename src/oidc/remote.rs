@@ -1,0 +1,126 @@
+//! `Remote`: what is asked of one provider over HTTP, and what its failures mean.
+use super::{
+    OidcError,
+    client::{self, Client},
+    error::Cause,
+    keys::KeySet,
+    metadata::{self, Metadata},
+};
+use crate::{
+    config,
+    http_client::{HttpClient, HttpClientError},
+    secret::Secret,
+};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use std::{error::Error, sync::Arc};
+
+/// One provider as seen over the network.
+pub(super) struct Remote {
+    pub(super) config: config::Provider,
+    pub(super) client_secret: Option<Secret>,
+    pub(super) http: HttpClient,
+}
+
+/// What discovery tells.
+pub(super) struct Discovered {
+    pub(super) metadata: Metadata,
+    pub(super) client: Client,
+}
+
+impl Remote {
+    /// Fetches metadata and keys: one is of no use without the other.
+    ///
+    /// # Errors
+    /// Either cannot be had.
+    pub(super) async fn discover(&self) -> Result<(Discovered, KeySet), OidcError> {
+        let answer = self
+            .document(&metadata::address(&self.config.issuer))
+            .await?;
+        if !is_json(&answer) {
+            return Err(self.nonsense("its metadata does not come as application/json"));
+        }
+        let metadata = Metadata::parse(answer.body(), &self.config.issuer)
+            .map_err(|error| self.nonsense_because(error))?;
+        let client = client::client(&self.config, self.client_secret.as_ref(), &metadata)
+            .map_err(|error| self.nonsense_because(error))?;
+        let keys = self.keys(metadata.jwks_uri.as_str()).await?;
+        Ok((Discovered { metadata, client }, keys))
+    }
+
+    /// Fetches the key set. Its media type is not judged: providers send several.
+    ///
+    /// # Errors
+    /// No answer, or no key set.
+    pub(super) async fn keys(&self, address: &str) -> Result<KeySet, OidcError> {
+        let answer = self.document(address).await?;
+        let keys = KeySet::parse(answer.body(), &self.config.algorithms)
+            .map_err(|error| self.nonsense_because(error))?;
+        if keys.is_empty() {
+            let provider = &self.config.name;
+            tracing::warn!(
+                provider,
+                "no key of the provider fits the allowed algorithms"
+            );
+        }
+        Ok(keys)
+    }
+
+    /// A failure of the HTTP client in terms of whose fault it is.
+    pub(super) fn failed(&self, error: HttpClientError) -> OidcError {
+        match error {
+            HttpClientError::TooLarge(_) => self.nonsense_because(error),
+            _ => OidcError::Unreachable {
+                provider: self.config.name.clone(),
+                source: Arc::new(error),
+            },
+        }
+    }
+
+    /// An answer that cannot be used.
+    pub(super) fn nonsense(&self, what: impl Into<String>) -> OidcError {
+        self.unusable(what.into(), None)
+    }
+
+    /// An answer that cannot be used, and the parser's reason for it.
+    fn nonsense_because(&self, error: impl Error + Send + Sync + 'static) -> OidcError {
+        self.unusable(error.to_string(), Some(Arc::new(error)))
+    }
+
+    fn unusable(&self, what: String, source: Option<Cause>) -> OidcError {
+        OidcError::Nonsense {
+            provider: self.config.name.clone(),
+            what,
+            source,
+        }
+    }
+
+    async fn document(&self, address: &str) -> Result<Response<Bytes>, OidcError> {
+        let request = Request::get(address)
+            .header(header::ACCEPT, "application/json")
+            .body(Vec::new())
+            .map_err(|error| self.nonsense_because(error))?;
+        let answer = self.http.send(request).await;
+        let answer = answer.map_err(|error| self.failed(error))?;
+        if answer.status() != StatusCode::OK {
+            let status = answer.status().as_u16();
+            return Err(self.nonsense(format!("status {status} instead of a document")));
+        }
+        if answer.body().len() > MAX_DOCUMENT {
+            return Err(self.nonsense(format!("a document of more than {MAX_DOCUMENT} bytes")));
+        }
+        Ok(answer)
+    }
+}
+
+/// Whether the media type is `application/json`, whatever its parameters.
+fn is_json(answer: &Response<Bytes>) -> bool {
+    let value = answer.headers().get(header::CONTENT_TYPE);
+    value
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Metadata is a few KiB, a thousand RSA keys are half a MiB.
+const MAX_DOCUMENT: usize = 1024 * 1024;

@@ -1,0 +1,222 @@
+//! The sign-in with an authorization code: the way out, the way back, and the way to end it.
+use super::{
+    Expect, Identity, OAuthError, OidcError, TokenFault,
+    client::TokenAnswer,
+    provider::Provider,
+    remote::{Discovered, Remote},
+};
+use crate::{http_client::HttpClientError, secret::Secret};
+use openidconnect::{
+    AuthenticationFlow, AuthorizationCode, CsrfToken, ErrorResponseType, HttpRequest, HttpResponse,
+    Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
+    Scope, StandardErrorResponse,
+    core::{CoreResponseType, CoreRevocableToken},
+};
+use std::{
+    borrow::Cow,
+    fmt::Display,
+    time::{Instant, SystemTime},
+};
+use url::Url;
+
+/// One attempt to sign in, fresh in every part.
+pub struct Attempt<'a> {
+    /// Comes back unchanged; binds the answer to the browser.
+    pub state: &'a str,
+    /// Comes back inside the ID token.
+    pub nonce: &'a Secret,
+    /// 43 to 128 characters (RFC 7636 section 4.1); only its S256 challenge goes out.
+    pub verifier: &'a Secret,
+    /// Where the provider sends the browser; the same in [`Provider::redeem`].
+    pub redirect_uri: &'a Url,
+}
+
+/// What a sign-in brings.
+#[derive(Debug)]
+pub struct SignIn {
+    /// Who signed in.
+    pub identity: Identity,
+    /// The token that proves it.
+    pub id_token: Secret,
+    /// If the provider gave one.
+    pub refresh_token: Option<Secret>,
+}
+
+impl Provider {
+    /// Where to send the browser.
+    ///
+    /// # Errors
+    /// Discovery was needed and failed.
+    pub async fn authorization_url(&self, attempt: &Attempt<'_>) -> Result<Url, OidcError> {
+        let discovered = self.discovered().await?;
+        let state = CsrfToken::new(attempt.state.to_owned());
+        let nonce = Nonce::new(attempt.nonce.expose().to_owned());
+        let verifier = PkceCodeVerifier::new(attempt.verifier.expose().to_owned());
+        // Always S256, whatever the metadata says (RFC 9700 section 2.1.1).
+        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
+        // The library adds `openid` by itself.
+        let scopes = self.config().scopes.iter();
+        let scopes = scopes.filter(|scope| *scope != "openid").cloned();
+        let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
+        let (url, _state, _nonce) = discovered
+            .client
+            .authorize_url(flow, || state, || nonce)
+            .add_scopes(scopes.map(Scope::new))
+            .set_pkce_challenge(challenge)
+            .set_redirect_uri(redirect_uri(attempt.redirect_uri))
+            .url();
+        Ok(url)
+    }
+
+    /// Checks `iss` of an authorization response, of an error too, before anything else in it
+    /// is used: the defence against a mix-up of providers (RFC 9207 section 2.4).
+    ///
+    /// # Errors
+    /// Present and wrong, or missing although the provider promises it.
+    pub async fn check_response_issuer(&self, iss: Option<&str>) -> Result<(), OidcError> {
+        let is_promised = || async {
+            let discovered = self.discovered().await?;
+            Ok::<_, OidcError>(
+                discovered
+                    .metadata
+                    .authorization_response_iss_parameter_supported,
+            )
+        };
+        let is_right = match iss {
+            Some(iss) => iss == self.config().issuer,
+            None => !is_promised().await?,
+        };
+        is_right.then_some(()).ok_or(TokenFault::Issuer.into())
+    }
+
+    /// Exchanges the authorization code and verifies the ID token that comes for it.
+    ///
+    /// # Errors
+    /// The provider refuses, cannot be reached or answers nonsense, or its token breaks a rule.
+    pub async fn redeem(
+        &self,
+        code: &Secret,
+        verifier: &Secret,
+        redirect_uri: &Url,
+        nonce: &Secret,
+        now: SystemTime,
+    ) -> Result<SignIn, OidcError> {
+        let discovered = self.discovered().await?;
+        let started = Instant::now();
+        let answer = self
+            .remote
+            .exchange(&discovered, code, verifier, redirect_uri)
+            .await?;
+        // The token may be younger than the call.
+        let now = now + started.elapsed();
+        if !answer.is_bearer() {
+            return Err(self
+                .remote
+                .nonsense("the token answer's token_type is not Bearer"));
+        }
+        let Some(id_token) = answer.id_token() else {
+            return Err(self.remote.nonsense("the token answer has no id_token"));
+        };
+        let access_token = answer.access_token();
+        let expect = Expect::SignIn {
+            nonce,
+            access_token: &access_token,
+            code,
+        };
+        let identity = self.verify(id_token, expect, now).await?;
+        Ok(SignIn {
+            identity,
+            id_token: id_token.clone(),
+            refresh_token: answer.refresh_token(),
+        })
+    }
+
+    /// Revokes a refresh token (RFC 7009). `Ok` too where the provider has no endpoint for it.
+    ///
+    /// # Errors
+    /// The provider refuses, cannot be reached or answers nonsense.
+    pub async fn revoke(&self, refresh_token: &Secret) -> Result<(), OidcError> {
+        let discovered = self.discovered().await?;
+        self.remote.revoke(&discovered, refresh_token).await
+    }
+
+    /// Where a browser ends its session at the provider (OpenID Connect RP-Initiated Logout
+    /// 1.0). `None` if the provider has no such place, or is not known yet. The URL holds the
+    /// ID token, as the specification wants: it is for the browser and never for a log.
+    pub fn end_session_url(&self, id_token: &Secret, post_logout: Option<&str>) -> Option<Url> {
+        let discovered = self.known()?;
+        let mut url = discovered
+            .metadata
+            .end_session_endpoint
+            .as_ref()?
+            .url()
+            .clone();
+        url.query_pairs_mut()
+            .append_pair("id_token_hint", id_token.expose())
+            .append_pair("client_id", &self.config().client_id)
+            .extend_pairs(post_logout.map(|uri| ("post_logout_redirect_uri", uri)));
+        Some(url)
+    }
+}
+
+impl Remote {
+    async fn exchange(
+        &self,
+        discovered: &Discovered,
+        code: &Secret,
+        verifier: &Secret,
+        address: &Url,
+    ) -> Result<TokenAnswer, OidcError> {
+        let http = |request: HttpRequest| self.call(request);
+        discovered
+            .client
+            .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
+            .set_redirect_uri(redirect_uri(address))
+            .request_async(&http)
+            .await
+            .map_err(|error| self.refusal(error))
+    }
+
+    async fn revoke(&self, discovered: &Discovered, token: &Secret) -> Result<(), OidcError> {
+        let Some(endpoint) = discovered.metadata.revocation_endpoint.clone() else {
+            return Ok(());
+        };
+        let client = discovered.client.clone().set_revocation_url(endpoint);
+        let token = RefreshToken::new(token.expose().to_owned());
+        let Ok(request) = client.revoke_token(CoreRevocableToken::RefreshToken(token)) else {
+            return Ok(()); // plain http on loopback, to which the library sends no token
+        };
+        let http = |request: HttpRequest| self.call(request);
+        let outcome = request.request_async(&http).await;
+        outcome.map_err(|error| self.refusal(error))
+    }
+
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpClientError> {
+        let answer = self.http.send(request).await?;
+        Ok(answer.map(Vec::from))
+    }
+
+    /// The library's error in terms of whose fault it is. Bodies that cannot be parsed, and
+    /// what the parser says about them, may quote tokens: only the place of the mistake stays.
+    fn refusal<T: ErrorResponseType + Display>(
+        &self,
+        error: RequestTokenError<HttpClientError, StandardErrorResponse<T>>,
+    ) -> OidcError {
+        match error {
+            RequestTokenError::ServerResponse(answer) => {
+                OAuthError::from(answer.error().to_string().as_str()).into()
+            }
+            RequestTokenError::Request(error) => self.failed(error),
+            RequestTokenError::Parse(error, _) => {
+                let place = error.path();
+                self.nonsense(format!("its token endpoint's answer is wrong at {place}"))
+            }
+            RequestTokenError::Other(what) => self.nonsense(format!("its token endpoint: {what}")),
+        }
+    }
+}
+
+fn redirect_uri(address: &Url) -> Cow<'_, RedirectUrl> {
+    Cow::Owned(RedirectUrl::from_url(address.clone()))
+}

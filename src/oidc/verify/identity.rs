@@ -1,0 +1,71 @@
+//! `Identity`: the proof that a token was verified.
+use serde::{Deserialize, Serialize};
+use std::{fmt, time::SystemTime};
+
+/// Who the caller is, proven by a verified token. Made only by the verifier, or read back
+/// from a sealed record that held one.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub(super) provider: String,
+    pub(super) issuer: String,
+    pub(super) subject: String,
+    pub(super) username: String,
+    pub(super) groups: Vec<String>,
+    pub(super) expires_at: SystemTime,
+    pub(super) sid: Option<String>,
+}
+
+impl Identity {
+    /// Name of the provider in config.toml.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// The token's `iss`.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The token's `sub`: unique and never reassigned within the issuer.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// What `username_claim` says.
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
+    /// What `groups_claim` says; empty if the token has no such claim.
+    pub fn groups(&self) -> &[String] {
+        &self.groups
+    }
+
+    /// From this instant on the token proves nothing: its `exp` plus the provider's
+    /// `clock_skew`.
+    pub fn expires_at(&self) -> SystemTime {
+        self.expires_at
+    }
+
+    /// The provider's own session, if the token names one.
+    pub fn sid(&self) -> Option<&str> {
+        self.sid.as_deref()
+    }
+
+    /// Whether the token has ended at `now`; the expiry instant itself counts as ended
+    /// (`exp`: "on or after which", RFC 7519 section 4.1.4).
+    pub fn is_expired(&self, now: SystemTime) -> bool {
+        now >= self.expires_at
+    }
+}
+
+/// Names the person and no more: groups and provider sessions are nobody's business in a log.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("provider", &self.provider)
+            .field("subject", &self.subject)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
