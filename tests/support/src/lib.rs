@@ -1,3 +1,6 @@
-//! Stand-ins.
+//! Stand-ins for the tests and the demo; never linked into the sidecar.
 
+pub mod authority;
+pub mod client;
+pub mod provider;
 pub mod sql_node;

@@ -1,0 +1,265 @@
+//! Who a request is from, what that identity may use, and the Ocient token it gets.
+mod credential;
+mod cross_site;
+mod database;
+mod holder;
+mod policy;
+mod signed_in;
+mod throttle;
+mod verified;
+
+pub use credential::{Carrier, Credential};
+pub use policy::{Granted, Policy};
+pub use signed_in::{Fresh, SignedIn};
+pub use throttle::{Throttle, WINDOW};
+
+use crate::{
+    body::Body,
+    config::{Config, CredentialMode, Flow, PassThrough},
+    failure::Failure,
+    ocient::{Application, OcientToken, OcientTokens, TokenKey},
+    oidc::Provider,
+    route::Target,
+    secret::Secret,
+    session::{Lookup, Session, SessionToken, Sessions},
+    telemetry::{CredentialKind, Telemetry},
+};
+use holder::Holder;
+use http::Request;
+use hyper::body::Incoming;
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use tokio::runtime::Handle;
+use url::Url;
+use verified::Verified;
+
+/// Decides about every request that is not for one of our endpoints. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Authenticator(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    pass_through: PassThrough,
+    mode: CredentialMode,
+    accounts: HashMap<String, (String, Secret)>,
+    default_database: String,
+    inspected_body: usize,
+    public_url: Url,
+    policy: Policy,
+    providers: Vec<Arc<Provider>>,
+    verified: Verified,
+    sessions: Sessions<SignedIn>,
+    tokens: OcientTokens,
+    telemetry: Telemetry,
+    control: Handle,
+}
+
+/// What was found out about a request, for its access line; true as far as it got.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// What the client showed.
+    pub credential: CredentialKind,
+    /// The name of the verified identity.
+    pub identity: Option<String>,
+    /// The database that the grant was checked for.
+    pub database: Option<String>,
+    /// Whether the identity was known already.
+    pub cache_hit: Option<bool>,
+}
+
+impl Seen {
+    /// Nothing yet.
+    pub fn nothing() -> Self {
+        Self { credential: CredentialKind::None, identity: None, database: None, cache_hit: None }
+    }
+}
+
+/// What to do with a request for the SQL node.
+#[derive(Debug)]
+pub enum Decision {
+    /// Send it on with this Ocient token, which only a granted identity can have.
+    Inject(Injection),
+    /// Send it on as it came: `[pass_through]` allows this kind of credential.
+    PassThrough,
+}
+
+/// An Ocient token in use for one request.
+#[derive(Clone, Debug)]
+pub struct Injection {
+    token: Arc<OcientToken>,
+    key: TokenKey,
+    application: Application,
+}
+
+impl Injection {
+    /// The token to set.
+    pub fn token(&self) -> &OcientToken {
+        &self.token
+    }
+}
+
+impl Authenticator {
+    /// Puts the parts together. `passwords`: of the accounts, by the accounts' names.
+    pub fn new(
+        config: &Config,
+        passwords: HashMap<String, Secret>,
+        providers: Vec<Arc<Provider>>,
+        sessions: Sessions<SignedIn>,
+        tokens: OcientTokens,
+        telemetry: Telemetry,
+        control: Handle,
+    ) -> Self {
+        let username = |name: &String| {
+            config.accounts.iter().find(|a| a.name == *name).map(|a| a.username.clone())
+        };
+        let accounts = passwords
+            .into_iter()
+            .filter_map(|(name, password)| Some((name.clone(), (username(&name)?, password))))
+            .collect();
+        Self(Arc::new(Parts {
+            pass_through: config.pass_through,
+            mode: config.sql_node.credentials.mode,
+            accounts,
+            default_database: config.sso.default_database.clone(),
+            inspected_body: config.limits.inspected_body,
+            public_url: config.listen.public_url.clone(),
+            policy: Policy::new(config),
+            verified: Verified::new(
+                config.cache.capacity,
+                config.cache.negative_ttl,
+                control.clone(),
+            ),
+            providers,
+            sessions,
+            tokens,
+            telemetry,
+            control,
+        }))
+    }
+
+    /// Decides about one request. Its body is read only where a grant depends on the database
+    /// and nothing else names it. `seen` is filled in on the way, also if it ends in a failure.
+    ///
+    /// # Errors
+    /// The refusal, or what kept the identity from being found out.
+    pub async fn decide(
+        &self,
+        request: Request<Incoming>,
+        target: &Target,
+        now: SystemTime,
+        seen: &mut Seen,
+    ) -> Result<(Request<Body>, Decision), Failure> {
+        let credential = self.credential(request.headers())?;
+        seen.credential = credential.kind();
+        let holder = match credential {
+            Credential::Session(token, carrier) => {
+                if carrier == Carrier::Cookie {
+                    self.check_site(&request, target.is_execute())?;
+                }
+                Holder::Session(self.session(&token, now).await?)
+            }
+            Credential::ProviderToken(token, number) => {
+                self.bearer_of(token, number, now, seen).await?
+            }
+            Credential::Basic => return self.pass(request, self.0.pass_through.basic),
+            Credential::Bearer => return self.pass(request, self.0.pass_through.bearer),
+            Credential::None => return self.pass(request, self.0.pass_through.anonymous),
+        };
+        seen.identity = Some(holder.identity().username().to_owned());
+        seen.cache_hit.get_or_insert(true);
+        let (request, database) = self.database(request, target, &holder).await?;
+        seen.database = Some(database.clone());
+        let granted =
+            self.0.policy.decide(holder.identity(), &database).ok_or(Failure::NotGranted)?;
+        Ok((request, Decision::Inject(self.inject(&holder, &granted, now).await?)))
+    }
+
+    /// Replaces a token that the SQL node did not take.
+    ///
+    /// # Errors
+    /// The SQL node's refusal, or that it cannot be asked.
+    pub async fn renew(&self, refused: &Injection, now: SystemTime) -> Result<Injection, Failure> {
+        let tokens = &self.0.tokens;
+        tokens.forget(refused.key, &refused.token);
+        let token = tokens.token(refused.key, || refused.application.clone(), now).await;
+        let token = token.map_err(|error| Failure::from(&*error))?;
+        Ok(Injection { token, ..refused.clone() })
+    }
+
+    /// The credential of a request.
+    ///
+    /// # Errors
+    /// More than one, or a session token that cannot be one.
+    pub fn credential(&self, headers: &http::HeaderMap) -> Result<Credential, Failure> {
+        let provider_of = |issuer: &str| {
+            let brings_tokens = |provider: &Arc<Provider>| {
+                let config = provider.config();
+                config.issuer == issuer && config.flows.contains(&Flow::Token)
+            };
+            self.0.providers.iter().position(brings_tokens)
+        };
+        Credential::of(headers, provider_of)
+    }
+
+    /// The live session of a token.
+    ///
+    /// # Errors
+    /// Unknown or expired, or the store does not work.
+    pub async fn session(
+        &self,
+        token: &SessionToken,
+        now: SystemTime,
+    ) -> Result<Arc<Session<SignedIn>>, Failure> {
+        match self.0.sessions.find(token, now).await {
+            Ok(Lookup::Live(session)) => Ok(session),
+            Ok(Lookup::Expired) => Err(Failure::SessionExpired),
+            Ok(Lookup::Unknown) => Err(Failure::SessionUnknown),
+            Err(error) => {
+                tracing::warn!(error = crate::telemetry::chain(&error), "session store");
+                Err(Failure::from(&error))
+            }
+        }
+    }
+
+    /// Refuses a cookie that another site's page may have sent.
+    ///
+    /// # Errors
+    /// [`Failure::CrossSite`].
+    pub fn check_site<B>(&self, request: &Request<B>, is_execute: bool) -> Result<(), Failure> {
+        cross_site::check(request.method(), is_execute, request.headers(), &self.0.public_url)
+            .map_err(|cross_site| Failure::CrossSite(cross_site.0))
+    }
+
+    /// The sessions, for the endpoints that end and extend them.
+    pub fn sessions(&self) -> &Sessions<SignedIn> {
+        &self.0.sessions
+    }
+
+    /// The configured providers, in their order.
+    pub fn providers(&self) -> &[Arc<Provider>] {
+        &self.0.providers
+    }
+
+    async fn bearer_of(
+        &self,
+        token: Secret,
+        number: usize,
+        now: SystemTime,
+        seen: &mut Seen,
+    ) -> Result<Holder, Failure> {
+        let provider = &self.0.providers[number];
+        let found = self.0.verified.identity(&token, provider, now).await?;
+        seen.cache_hit = Some(found.was_cached);
+        Ok(Holder::Bearer { identity: found.identity, token })
+    }
+
+    fn pass(
+        &self,
+        request: Request<Incoming>,
+        is_allowed: bool,
+    ) -> Result<(Request<Body>, Decision), Failure> {
+        match is_allowed {
+            true => Ok((request.map(Body::Stream), Decision::PassThrough)),
+            false => Err(Failure::NoCredential),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What a client shows to say who it is.
+use crate::{
+    cookie, failure::Failure, oidc::unverified_issuer, secret::Secret, session::SessionToken,
+    telemetry::CredentialKind,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{HeaderMap, HeaderValue, header};
+
+/// The first credential of a request that counts.
+#[derive(Debug)]
+pub enum Credential {
+    /// A session token of ours.
+    Session(SessionToken, Carrier),
+    /// A token whose issuer is the configured provider with this number; not verified yet.
+    ProviderToken(Secret, usize),
+    /// User name and password, for the SQL node.
+    Basic,
+    /// Another bearer token or scheme, for the SQL node.
+    Bearer,
+    /// None.
+    None,
+}
+
+/// How a session token travelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// In `Authorization`, which only a program that knows the token can set.
+    Authorization,
+    /// In a cookie, which a browser adds whoever made the request.
+    Cookie,
+}
+
+/// User names whose password is a token: Ocient's own clients use them, and many tools can
+/// send nothing but a user name and a password.
+const TOKEN_USERS: [&str; 3] = ["id_token", "access_token", "session"];
+
+impl Credential {
+    /// Finds it. `provider_of`: which provider has this issuer.
+    ///
+    /// # Errors
+    /// Two `Authorization` fields or two of our cookies, of which one might be somebody
+    /// else's; a token of ours that cannot be one.
+    pub fn of(
+        headers: &HeaderMap,
+        provider_of: impl Fn(&str) -> Option<usize>,
+    ) -> Result<Self, Failure> {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let Some(value) = values.next() else { return Self::of_cookie(headers) };
+        if values.next().is_some() {
+            return Err(Failure::malformed("more than one Authorization field"));
+        }
+        match scheme(value) {
+            ("bearer", token) => Self::of_bearer(token, provider_of, Self::Bearer),
+            ("basic", encoded) => match token_password(encoded) {
+                Some(token) => Self::of_bearer(token.expose(), provider_of, Self::Basic),
+                None => Ok(Self::Basic),
+            },
+            _ => Ok(Self::Bearer),
+        }
+    }
+
+    fn of_cookie(headers: &HeaderMap) -> Result<Self, Failure> {
+        match cookie::find(headers, cookie::SESSION)? {
+            None => Ok(Self::None),
+            Some(text) => SessionToken::parse(text)
+                .map(|token| Self::Session(token, Carrier::Cookie))
+                .ok_or(Failure::SessionUnknown),
+        }
+    }
+
+    fn of_bearer(
+        token: &str,
+        provider_of: impl Fn(&str) -> Option<usize>,
+        other: Self,
+    ) -> Result<Self, Failure> {
+        if token.starts_with(SessionToken::PREFIX) {
+            return SessionToken::parse(token)
+                .map(|token| Self::Session(token, Carrier::Authorization))
+                .ok_or(Failure::SessionUnknown);
+        }
+        let provider = unverified_issuer(token).and_then(|issuer| provider_of(&issuer));
+        Ok(provider.map_or(other, |number| Self::ProviderToken(Secret::new(token), number)))
+    }
+
+    /// For the access line.
+    pub fn kind(&self) -> CredentialKind {
+        match self {
+            Self::Session(_, Carrier::Authorization) => CredentialKind::SessionToken,
+            Self::Session(_, Carrier::Cookie) => CredentialKind::SessionCookie,
+            Self::ProviderToken(..) => CredentialKind::ProviderToken,
+            Self::Basic => CredentialKind::Basic,
+            Self::Bearer => CredentialKind::Bearer,
+            Self::None => CredentialKind::None,
+        }
+    }
+}
+
+/// The scheme as a known lower-case name, and what follows it (RFC 9110 section 11.4).
+fn scheme(value: &HeaderValue) -> (&'static str, &str) {
+    let text = value.to_str().unwrap_or_default().trim_start();
+    let (scheme, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+    let known = ["bearer", "basic"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known));
+    (known.unwrap_or_default(), rest.trim())
+}
+
+/// The password of a Basic credential whose user name says that it is a token (RFC 7617).
+fn token_password(encoded: &str) -> Option<Secret> {
+    let decoded = zeroize::Zeroizing::new(BASE64_STANDARD.decode(encoded).ok()?);
+    let text = std::str::from_utf8(&decoded).ok()?;
+    let (user, password) = text.split_once(':')?;
+    TOKEN_USERS.contains(&user).then(|| Secret::new(password))
+}

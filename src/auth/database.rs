@@ -1,0 +1,186 @@
+//! Which database the SQL node will obey, as far as a request says so.
+use http::{HeaderMap, header};
+use serde::{
+    Deserializer,
+    de::{Error, IgnoredAny, MapAccess, Visitor},
+};
+use std::fmt;
+
+/// What a query string or body says about the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// Nothing.
+    Nothing,
+    /// This one, in the one spelling that leaves no doubt.
+    Database(String),
+    /// Something that two readers could understand differently.
+    Unclear,
+}
+
+/// The `database` of a query string.
+pub fn in_query(query: Option<&str>) -> Named {
+    let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let mut named = Named::Nothing;
+    for (key, value) in pairs.filter(|(key, _)| is_like_database(key)) {
+        named = match named {
+            Named::Nothing if key == "database" && is_plain(&value) => {
+                Named::Database(value.into_owned())
+            }
+            _ => Named::Unclear,
+        };
+    }
+    named
+}
+
+/// The `database` of a whole request body. Raw SQL (`text/plain`) names none.
+pub fn in_body(headers: &HeaderMap, body: &[u8]) -> Named {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Named::Unclear; // what is inside cannot be seen
+    }
+    let parsed = serde_json::Deserializer::from_slice(body);
+    match (read(parsed), is_plain_text(headers)) {
+        (Some(Named::Nothing) | None, true) => Named::Nothing,
+        (Some(_), true) | (None, false) => Named::Unclear,
+        (Some(named), false) => named,
+    }
+}
+
+fn read(mut json: serde_json::Deserializer<serde_json::de::SliceRead<'_>>) -> Option<Named> {
+    let named = json.deserialize_map(TopLevel).ok()?;
+    json.end().ok().map(|()| named)
+}
+
+fn is_plain_text(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let first = types
+        .next()
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = first.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("text/plain") && types.next().is_none()
+}
+
+/// Keys that a lenient reader takes for `database`.
+fn is_like_database(key: &str) -> bool {
+    key.trim_matches(|char: char| char.is_whitespace() || char.is_control())
+        .eq_ignore_ascii_case("database")
+}
+
+/// A name that every reader takes as it stands.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.trim() == name && !name.chars().any(char::is_control)
+}
+
+/// Reads the top level of a JSON object; a member that is there twice makes it unclear.
+struct TopLevel;
+
+impl<'de> Visitor<'de> for TopLevel {
+    type Value = Named;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Named, A::Error> {
+        let mut named = Named::Nothing;
+        while let Some(key) = members.next_key::<String>()? {
+            if !is_like_database(&key) {
+                members.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value = members
+                .next_value::<serde_json::Value>()
+                .map_err(A::Error::custom)?;
+            named = match (named, value.as_str()) {
+                (Named::Nothing, Some(name)) if key == "database" && is_plain(name) => {
+                    Named::Database(name.to_owned())
+                }
+                _ => Named::Unclear,
+            };
+        }
+        Ok(named)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> Named {
+        Named::Database(name.to_owned())
+    }
+
+    #[test]
+    fn a_query_names_the_database_once_and_plainly() {
+        for (query, expected) in [
+            ("statement=select+1", Named::Nothing),
+            ("statement=x&database=retail", named("retail")),
+            ("d%61tabase=re%74ail", named("retail")),
+            ("database=a&database=a", Named::Unclear),
+            ("database=a&Database=b", Named::Unclear),
+            ("DATABASE=a", Named::Unclear),
+            ("database%09=a", Named::Unclear),
+            ("database=", Named::Unclear),
+            ("database=a%00", Named::Unclear),
+            ("database=+a", Named::Unclear),
+        ] {
+            assert_eq!(in_query(Some(query)), expected, "{query}");
+        }
+        assert_eq!(in_query(None), Named::Nothing);
+    }
+
+    #[test]
+    fn a_json_body_names_the_database_once_and_plainly() {
+        for (body, expected) in [
+            (r#"{"statement":"select 1"}"#, Named::Nothing),
+            (r#"{"statement":"x","database":"retail"}"#, named("retail")),
+            (r#"{"d\u0061tabase":"retail"}"#, named("retail")),
+            (
+                r#"{"params":{"database":"x"},"database":"retail"}"#,
+                named("retail"),
+            ),
+            (r#"{"database":"a","database":"b"}"#, Named::Unclear),
+            (r#"{"database":"a","database":"a"}"#, Named::Unclear),
+            (r#"{"database\t":"a"}"#, Named::Unclear),
+            (r#"{"Database":"a"}"#, Named::Unclear),
+            (r#"{"database":null}"#, Named::Unclear),
+            (r#"{"database":["a"]}"#, Named::Unclear),
+            (r#"{"database":""}"#, Named::Unclear),
+            (r#"{"database":"a"} {"database":"b"}"#, Named::Unclear),
+            (r#"{"database":"a""#, Named::Unclear),
+            ("select 1", Named::Unclear),
+            ("", Named::Unclear),
+            ("[]", Named::Unclear),
+        ] {
+            assert_eq!(
+                in_body(&HeaderMap::new(), body.as_bytes()),
+                expected,
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn raw_sql_names_none_unless_it_could_be_taken_for_json() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "Text/Plain; charset=utf-8".parse().unwrap());
+        assert_eq!(in_body(&headers, b"select 1"), Named::Nothing);
+        assert_eq!(in_body(&headers, br#"{"database":"a"}"#), Named::Unclear);
+        headers.append("content-type", "application/json".parse().unwrap());
+        assert_eq!(in_body(&headers, b"select 1"), Named::Unclear);
+    }
+
+    #[test]
+    fn a_compressed_body_is_unclear() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-encoding", "gzip".parse().unwrap());
+        assert_eq!(in_body(&headers, br#"{"database":"a"}"#), Named::Unclear);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_makes_the_reader_panic(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            in_body(&HeaderMap::new(), &body);
+        }
+    }
+}

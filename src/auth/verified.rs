@@ -1,0 +1,109 @@
+//! Provider tokens that were verified, and lately refused ones. Facts, not decisions.
+use crate::{
+    failure::Failure,
+    oidc::{Expect, Identity, Provider},
+    secret::Secret,
+    single_flight::SingleFlight,
+};
+use aws_lc_rs::digest::{SHA256, digest};
+use moka::sync::Cache;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::runtime::Handle;
+
+/// SHA-256 of a token: the caches hold no token that anybody could use.
+pub type TokenDigest = [u8; 32];
+
+/// What was found out about provider tokens.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    good: Cache<TokenDigest, Arc<Identity>>,
+    bad: Cache<TokenDigest, Failure>,
+    verifying: SingleFlight<TokenDigest, Result<Arc<Identity>, Failure>>,
+}
+
+/// Refused tokens remembered at most. They have a cache of their own, so that garbage cannot
+/// push out good entries; pushing out garbage costs a verification each.
+const MAX_REFUSED: u64 = 10_000;
+
+/// An identity, and whether it was known already.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Who it is.
+    pub identity: Arc<Identity>,
+    /// Whether no verification was needed.
+    pub was_cached: bool,
+}
+
+impl Verified {
+    /// `capacity`: good tokens remembered at most.
+    pub fn new(capacity: u64, negative_ttl: Duration, control: Handle) -> Self {
+        Self {
+            good: Cache::builder().max_capacity(capacity).time_to_live(LONGEST).build(),
+            bad: Cache::builder().max_capacity(MAX_REFUSED).time_to_live(negative_ttl).build(),
+            verifying: SingleFlight::new(control),
+        }
+    }
+
+    /// Who `token` proves its bearer to be. It is verified once, whoever waits for it; later
+    /// its expiry alone is held against the clock.
+    ///
+    /// # Errors
+    /// What is wrong with the token, or that its provider cannot be asked for its keys.
+    pub async fn identity(
+        &self,
+        token: &Secret,
+        provider: &Arc<Provider>,
+        now: SystemTime,
+    ) -> Result<Found, Failure> {
+        let key = key_of(token);
+        if let Some(identity) = self.good.get(&key) {
+            if identity.is_expired(now) {
+                return Err(Failure::Token(crate::oidc::TokenFault::Expired));
+            }
+            return Ok(Found { identity, was_cached: true });
+        }
+        if let Some(failure) = self.bad.get(&key) {
+            return Err(failure);
+        }
+        let (this, provider, token) = (self.clone(), provider.clone(), token.clone());
+        let work = move || async move { this.verify(key, &provider, &token, now).await };
+        let identity = self.verifying.run(key, work).await.unwrap_or(Err(Failure::Internal))?;
+        Ok(Found { identity, was_cached: false })
+    }
+
+    async fn verify(
+        &self,
+        key: TokenDigest,
+        provider: &Provider,
+        token: &Secret,
+        now: SystemTime,
+    ) -> Result<Arc<Identity>, Failure> {
+        match provider.verify(token, Expect::Bearer, now).await {
+            Ok(identity) => {
+                let identity = Arc::new(identity);
+                self.good.insert(key, identity.clone());
+                Ok(identity)
+            }
+            Err(error) => {
+                let failure = Failure::from(&error);
+                if matches!(failure, Failure::Token(_)) {
+                    self.bad.insert(key, failure.clone()); // an outage is not the token's fault
+                }
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// Bounds memory alone: a token that lives longer is verified again once a day.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// The key of a token in every cache.
+pub fn key_of(token: &Secret) -> TokenDigest {
+    let mut key = [0; 32];
+    key.copy_from_slice(digest(&SHA256, token.expose().as_bytes()).as_ref());
+    key
+}
