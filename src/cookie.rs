@@ -15,7 +15,7 @@ pub enum CookieError {
     /// Two of one name: which is the planted one cannot be told.
     #[error("the cookie was sent more than once")]
     Duplicate,
-    /// See [`MAX_LENGTH`].
+    /// Four times the longest cookie that a browser keeps.
     #[error("more than {MAX_LENGTH} bytes of cookies")]
     TooLong,
     /// Not a value of ours, which are ASCII.
@@ -89,7 +89,7 @@ fn is_plain(text: &str) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-/// Bytes of all `Cookie` lines that are read: four times what a browser sends for one cookie.
+/// Bytes of all `Cookie` lines that are read: four times the longest cookie of a browser.
 const MAX_LENGTH: usize = 16 * 1024;
 
 #[cfg(test)]

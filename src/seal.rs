@@ -66,7 +66,7 @@ pub enum SealError {
         /// The key's file.
         path: PathBuf,
     },
-    /// See [`MAX_KEYS`].
+    /// More than a year of weekly rotations.
     #[error("more than {MAX_KEYS} keys in {path}: remove the oldest")]
     TooMany {
         /// The folder.

@@ -5,31 +5,30 @@ mod entry;
 mod error;
 mod memory;
 mod millis;
+mod shared;
 mod store;
 #[cfg(test)]
 mod tests;
 mod token;
 mod touches;
+mod upkeep;
 
 pub use entry::Session;
 pub use error::SessionError;
 pub use token::{SessionKey, SessionToken};
 
 use crate::{config, seal::KeyRing};
-use cache::Cache;
 use embedded::Embedded;
 use memory::Memory;
 use millis::Millis;
 use serde::{Serialize, de::DeserializeOwned};
+use shared::Shared;
 use std::{
     fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 use store::{Inserted, Row, SessionStore, Shelf};
-use tokio::time::MissedTickBehavior;
-use tokio_util::sync::CancellationToken;
-use touches::Touches;
 
 /// The sessions of this sidecar, each with a record `R` of a higher layer. A clone is another
 /// handle to the same sessions.
@@ -51,15 +50,6 @@ pub enum Lookup<R> {
     Unknown,
 }
 
-struct Shared<R> {
-    store: Box<dyn SessionStore>,
-    cache: Cache<R>,
-    touches: Touches<R>,
-    ring: Arc<KeyRing>,
-    lifetime: Duration,
-    idle: Duration,
-}
-
 impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R> {
     /// Opens the configured store.
     pub async fn open(config: &config::Sessions, ring: Arc<KeyRing>) -> Result<Self, SessionError> {
@@ -76,14 +66,7 @@ impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R
         store: Box<dyn SessionStore>,
     ) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                store,
-                cache: Cache::new(config.local_ttl),
-                touches: Touches::new(config.idle),
-                ring,
-                lifetime: config.lifetime,
-                idle: config.idle,
-            }),
+            shared: Arc::new(Shared::new(config, ring, store)),
         }
     }
 
@@ -93,23 +76,16 @@ impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R
         record: R,
         now: SystemTime,
     ) -> Result<(SessionToken, Arc<Session<R>>), SessionError> {
-        let Shared {
-            store,
-            cache,
-            ring,
-            lifetime,
-            idle,
-            ..
-        } = &*self.shared;
+        let shared = &*self.shared;
         let token = SessionToken::generate();
-        let session = Arc::new(Session::new(token.key(), record, now, *lifetime, *idle));
-        let ticket = cache.ticket(session.key());
-        let row = session.seal(ring)?;
-        match store
-            .insert(Shelf::Sessions, token.key(), row, now.into())
-            .await?
-        {
-            Inserted::New => cache.admit(ticket, session.clone()),
+        let key = token.key();
+        let session = Session::new(key, record, now, shared.lifetime, shared.idle);
+        let session = Arc::new(session);
+        let ticket = shared.cache.ticket(&key);
+        let row = session.seal(&shared.ring)?;
+        let inserted = shared.store.insert(Shelf::Sessions, key, row, now.into());
+        match inserted.await? {
+            Inserted::New => shared.cache.admit(ticket, session.clone()),
             // No two of 256 random bits are alike, so it is not taken.
             Inserted::Full | Inserted::Taken => return Err(SessionError::Full),
         }
@@ -150,7 +126,7 @@ impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R
         Some(session)
     }
 
-    /// Sets the idle clock of a session back that was found without asking here again.
+    /// Marks a session as used that was remembered, as [`generation`](Self::generation) allows.
     pub fn mark_used(&self, session: &Arc<Session<R>>, now: SystemTime) {
         self.shared.touches.add(session, now.into());
     }
@@ -186,7 +162,7 @@ impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R
         run_to_end(async move {
             let row = shared.store.remove(key).await?;
             shared.cache.forget(&key);
-            Ok(row.and_then(|row| shared.unseal(key, &row)).map(Arc::new))
+            Ok(row.and_then(|row| shared.open(key, &row)).map(Arc::new))
         })
         .await
     }
@@ -209,12 +185,11 @@ impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R
             sealed: Vec::new(),
         };
         let key = SessionKey(token::sha256(id));
-        match self
+        let inserted = self
             .shared
             .store
-            .insert(Shelf::Claims, key, row, now.into())
-            .await?
-        {
+            .insert(Shelf::Claims, key, row, now.into());
+        match inserted.await? {
             Inserted::New => Ok(true),
             Inserted::Taken => Ok(false),
             Inserted::Full => Err(SessionError::ClaimsFull),
@@ -231,51 +206,6 @@ impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R
     /// How many sessions are live, give or take those that lay idle since the last flush.
     pub async fn count(&self, now: SystemTime) -> Result<u64, SessionError> {
         self.shared.store.count(now.into()).await
-    }
-
-    /// Writes the last uses to the store and drops what has ended.
-    pub async fn flush(&self, now: SystemTime) -> Result<(), SessionError> {
-        let Shared {
-            store,
-            cache,
-            touches,
-            ring,
-            ..
-        } = &*self.shared;
-        let due = touches.due();
-        if !due.is_empty() {
-            let rows: Result<_, _> = due
-                .iter()
-                .map(|session| Ok((*session.key(), session.seal(ring)?)))
-                .collect();
-            store.touch(rows?).await?;
-            touches.done(&due);
-        }
-        cache.tidy();
-        let now = Millis::from(now);
-        store.purge(Shelf::Claims, now).await?;
-        store
-            .purge(Shelf::Sessions, now.minus(KEPT_AFTER_END))
-            .await
-    }
-
-    /// Flushes from time to time until `stop`, and then once more.
-    pub async fn keep(&self, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(self.shared.touches.interval());
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let is_last = tokio::select! {
-                () = stop.cancelled() => true,
-                _ = ticks.tick() => false,
-            };
-            if let Err(error) = self.flush(SystemTime::now()).await {
-                let source = std::error::Error::source(&error);
-                tracing::warn!(%error, source, "cannot write back sessions; will try again");
-            }
-            if is_last {
-                return;
-            }
-        }
     }
 
     /// Changes a live session by compare-and-set, so that it overwrites no other change and
@@ -310,32 +240,6 @@ impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R
     }
 }
 
-impl<R: DeserializeOwned + Send + Sync + 'static> Shared<R> {
-    /// The session as the store has it, with the last use that this process knows of.
-    async fn load(&self, key: SessionKey) -> Result<Option<Session<R>>, SessionError> {
-        let Some(row) = self.store.read(key).await? else {
-            return Ok(None);
-        };
-        let session = self.unseal(key, &row);
-        let at_hand = self.cache.find(&key).map(|session| session.last_used());
-        let known = at_hand.max(self.touches.last_used(&key));
-        if let (Some(session), Some(last_used)) = (&session, known) {
-            session.use_at(last_used);
-        }
-        Ok(session)
-    }
-
-    /// `None` if the row was tampered with, its key has left the ring, or `R` has changed its
-    /// form since: whoever it was has to sign in again.
-    fn unseal(&self, key: SessionKey, row: &Row) -> Option<Session<R>> {
-        let session = Session::open(key, row, self.idle, &self.ring);
-        if session.is_none() {
-            tracing::debug!(?key, "a stored session does not open with the present keys");
-        }
-        session
-    }
-}
-
 impl<R> Clone for Sessions<R> {
     fn clone(&self) -> Self {
         Self {
@@ -363,7 +267,3 @@ async fn run_to_end<T: Send + 'static>(
 
 /// An update meets another one of the same session rarely, and hardly ever twice in a row.
 const MAX_ATTEMPTS: u32 = 8;
-
-/// How long a session stays in the store after its end: so that its holder is told that it
-/// expired, and because its last use may still wait in this process (for two minutes at most).
-const KEPT_AFTER_END: Duration = Duration::from_secs(10 * 60);

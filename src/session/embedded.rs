@@ -143,14 +143,14 @@ impl SessionStore for Embedded {
         }))
     }
 
-    fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<(), SessionError>> {
+    fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<usize, SessionError>> {
         Box::pin(self.writing(move |database| {
             let transaction = database.begin_write()?;
             let purged = Rows::open(&transaction, shelf)?.purge(before)?;
             if purged > 0 {
                 transaction.commit()?;
             }
-            Ok(())
+            Ok(purged)
         }))
     }
 

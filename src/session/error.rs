@@ -26,10 +26,10 @@ pub enum SessionError {
         /// What the system said.
         source: io::Error,
     },
-    /// See `Shelf::capacity`.
+    /// A million are live; none is signed out to make room.
     #[error("too many sessions")]
     Full,
-    /// See `Shelf::capacity`.
+    /// A hundred thousand ids were claimed and may not be forgotten yet.
     #[error("too many sign-ins at once")]
     ClaimsFull,
     /// Tokens of a hundred kilobytes.

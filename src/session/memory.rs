@@ -2,7 +2,7 @@
 use super::{
     SessionError, SessionKey,
     millis::Millis,
-    store::{Inserted, PURGE_AT_ONCE, Row, SessionStore, Shelf},
+    store::{AT_ONCE, Inserted, Row, SessionStore, Shelf},
 };
 use futures_util::future::{BoxFuture, ready};
 use std::{
@@ -75,9 +75,9 @@ impl SessionStore for Memory {
         Box::pin(ready(Ok(row)))
     }
 
-    fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<(), SessionError>> {
-        self.rows(shelf).purge(before);
-        Box::pin(ready(Ok(())))
+    fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<usize, SessionError>> {
+        let purged = self.rows(shelf).purge(before);
+        Box::pin(ready(Ok(purged)))
     }
 
     fn count(&self, now: Millis) -> BoxFuture<'_, Result<u64, SessionError>> {
@@ -122,13 +122,12 @@ impl Rows {
         Some(row)
     }
 
-    fn purge(&mut self, before: Millis) {
-        for _ in 0..PURGE_AT_ONCE {
-            let first = self.by_end.first().copied();
-            let Some((_, key)) = first.filter(|(end, _)| *end <= before) else {
-                return;
-            };
-            self.remove(&key);
+    fn purge(&mut self, before: Millis) -> usize {
+        let ended = self.by_end.iter().take_while(|(end, _)| *end <= before);
+        let keys: Vec<_> = ended.map(|(_, key)| *key).take(AT_ONCE).collect();
+        for key in &keys {
+            self.remove(key);
         }
+        keys.len()
     }
 }

@@ -37,8 +37,8 @@ pub(super) trait SessionStore: Send + Sync {
     /// Takes the session's row out, and returns it.
     fn remove(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Row>, SessionError>>;
 
-    /// Drops rows that ended at `before` or earlier; a great many in several calls.
-    fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<(), SessionError>>;
+    /// Drops some of the rows that ended at `before` or earlier; how many. Zero: none is left.
+    fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<usize, SessionError>>;
 
     /// How many sessions end after `now`.
     fn count(&self, now: Millis) -> BoxFuture<'_, Result<u64, SessionError>>;
@@ -78,7 +78,7 @@ impl Shelf {
     /// would sign somebody out or let an id be used twice.
     pub(super) fn capacity(self) -> usize {
         match self {
-            // A gigabyte at the usual kilobyte each.
+            // A gigabyte at the usual kilobyte each; a file takes up to three.
             Self::Sessions => 1_000_000,
             // Sign-in states live for ten minutes: 166 finished sign-ins in every second of them.
             Self::Claims => 100_000,
@@ -86,5 +86,5 @@ impl Shelf {
     }
 }
 
-/// Rows that one purge drops at most, so that other writers wait for milliseconds only.
-pub(super) const PURGE_AT_ONCE: usize = 10_000;
+/// Rows that one write changes at most, so that other writers wait for milliseconds only.
+pub(super) const AT_ONCE: usize = 1000;

@@ -1,11 +1,12 @@
 //! What sessions promise, whatever the store.
 mod race;
 
-use super::*;
+use super::{upkeep::KEPT_AFTER_END, *};
 use crate::config::Store;
 use futures_util::future::BoxFuture;
 use std::path::Path;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -78,3 +78,54 @@ impl<R> Touches<R> {
 /// As many as the cache holds. Past it a use waits for the next write, at the price of an idle
 /// clock that lags by one more step.
 const MAX_PENDING: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn session(revision: u64) -> Arc<Session<()>> {
+        let mut session = Session::new(SessionKey([7; 32]), (), SystemTime::UNIX_EPOCH, HOUR, HOUR);
+        session.revision = revision;
+        Arc::new(session)
+    }
+
+    #[test]
+    fn a_step_is_a_minute_or_a_tenth_of_a_short_idle_time() {
+        for (idle, interval) in [(HOUR, 30_000), (HOUR / 60, 3000), (Duration::ZERO, 1)] {
+            let touches = Touches::<()>::new(idle);
+            assert_eq!(
+                touches.interval(),
+                Duration::from_millis(interval),
+                "{idle:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_use_is_due_once_the_store_lags_by_a_step() {
+        let (touches, session) = (Touches::new(HOUR), session(0));
+        touches.add(&session, Millis(59_999));
+        assert!(touches.due().is_empty());
+        touches.add(&session, Millis(60_000));
+        let due = touches.due();
+        assert_eq!(due.len(), 1);
+        touches.done(&due);
+        touches.add(&session, Millis(119_999));
+        assert!(touches.due().is_empty());
+    }
+
+    #[test]
+    fn an_older_copy_in_use_does_not_keep_a_newer_one_from_the_store() {
+        let (touches, old, new) = (Touches::new(HOUR), session(0), session(1));
+        for (copy, now) in [(&old, 60_000), (&new, 70_000), (&old, 150_000)] {
+            touches.add(copy, Millis(now));
+        }
+        let due = touches.due();
+        assert_eq!(due.len(), 1);
+        assert!(Arc::ptr_eq(&due[0], &new));
+        assert_eq!(touches.last_used(new.key()), Some(Millis(150_000)));
+    }
+}

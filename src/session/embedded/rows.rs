@@ -2,7 +2,7 @@
 use super::super::{
     SessionKey,
     millis::Millis,
-    store::{PURGE_AT_ONCE, Row, Shelf},
+    store::{AT_ONCE, Row, Shelf},
 };
 use redb::{Error, ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
 use std::ops::RangeToInclusive;
@@ -93,7 +93,7 @@ impl<'transaction> Rows<'transaction> {
         let ended = self
             .ends
             .range(until(before))?
-            .take(PURGE_AT_ONCE)
+            .take(AT_ONCE)
             .map(|entry| entry.map(|(end, _)| end.value()))
             .collect::<Result<Vec<End>, _>>()?;
         for (_, key) in &ended {

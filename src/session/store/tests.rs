@@ -200,7 +200,8 @@ async fn a_full_shelf_of_memory_refuses_new_keys_and_evicts_nothing() {
         Inserted::Full
     );
     assert_eq!(claim(0).await.unwrap(), Inserted::Taken);
-    store.purge(Shelf::Claims, Millis(2000)).await.unwrap();
+    let purged = store.purge(Shelf::Claims, Millis(2000)).await.unwrap();
+    assert_eq!(purged, AT_ONCE);
     assert_eq!(
         claim(Shelf::Claims.capacity()).await.unwrap(),
         Inserted::New

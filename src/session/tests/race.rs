@@ -87,7 +87,7 @@ impl SessionStore for Paused {
         })
     }
 
-    fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<(), SessionError>> {
+    fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<usize, SessionError>> {
         self.store.purge(shelf, before)
     }
 
