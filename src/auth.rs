@@ -3,7 +3,9 @@ mod credential;
 mod cross_site;
 mod database;
 mod holder;
+mod inspect;
 mod policy;
+mod sign_in;
 mod signed_in;
 mod throttle;
 mod verified;
@@ -69,7 +71,12 @@ pub struct Seen {
 impl Seen {
     /// Nothing yet.
     pub fn nothing() -> Self {
-        Self { credential: CredentialKind::None, identity: None, database: None, cache_hit: None }
+        Self {
+            credential: CredentialKind::None,
+            identity: None,
+            database: None,
+            cache_hit: None,
+        }
     }
 }
 
@@ -109,7 +116,11 @@ impl Authenticator {
         control: Handle,
     ) -> Self {
         let username = |name: &String| {
-            config.accounts.iter().find(|a| a.name == *name).map(|a| a.username.clone())
+            config
+                .accounts
+                .iter()
+                .find(|a| a.name == *name)
+                .map(|a| a.username.clone())
         };
         let accounts = passwords
             .into_iter()
@@ -168,9 +179,15 @@ impl Authenticator {
         seen.cache_hit.get_or_insert(true);
         let (request, database) = self.database(request, target, &holder).await?;
         seen.database = Some(database.clone());
-        let granted =
-            self.0.policy.decide(holder.identity(), &database).ok_or(Failure::NotGranted)?;
-        Ok((request, Decision::Inject(self.inject(&holder, &granted, now).await?)))
+        let granted = self
+            .0
+            .policy
+            .decide(holder.identity(), &database)
+            .ok_or(Failure::NotGranted)?;
+        Ok((
+            request,
+            Decision::Inject(self.inject(&holder, &granted, now).await?),
+        ))
     }
 
     /// Replaces a token that the SQL node did not take.
@@ -180,9 +197,14 @@ impl Authenticator {
     pub async fn renew(&self, refused: &Injection, now: SystemTime) -> Result<Injection, Failure> {
         let tokens = &self.0.tokens;
         tokens.forget(refused.key, &refused.token);
-        let token = tokens.token(refused.key, || refused.application.clone(), now).await;
+        let token = tokens
+            .token(refused.key, || refused.application.clone(), now)
+            .await;
         let token = token.map_err(|error| Failure::from(&*error))?;
-        Ok(Injection { token, ..refused.clone() })
+        Ok(Injection {
+            token,
+            ..refused.clone()
+        })
     }
 
     /// The credential of a request.
@@ -225,8 +247,13 @@ impl Authenticator {
     /// # Errors
     /// [`Failure::CrossSite`].
     pub fn check_site<B>(&self, request: &Request<B>, is_execute: bool) -> Result<(), Failure> {
-        cross_site::check(request.method(), is_execute, request.headers(), &self.0.public_url)
-            .map_err(|cross_site| Failure::CrossSite(cross_site.0))
+        cross_site::check(
+            request.method(),
+            is_execute,
+            request.headers(),
+            &self.0.public_url,
+        )
+        .map_err(|cross_site| Failure::CrossSite(cross_site.0))
     }
 
     /// The sessions, for the endpoints that end and extend them.
@@ -249,7 +276,10 @@ impl Authenticator {
         let provider = &self.0.providers[number];
         let found = self.0.verified.identity(&token, provider, now).await?;
         seen.cache_hit = Some(found.was_cached);
-        Ok(Holder::Bearer { identity: found.identity, token })
+        Ok(Holder::Bearer {
+            identity: found.identity,
+            token,
+        })
     }
 
     fn pass(

@@ -144,7 +144,10 @@ impl Failure {
     pub fn is_failed_sign_in(&self) -> bool {
         matches!(
             self,
-            Self::State | Self::SessionUnknown | Self::Token(_) | Self::Provider(OAuthError::InvalidGrant)
+            Self::State
+                | Self::SessionUnknown
+                | Self::Token(_)
+                | Self::Provider(OAuthError::InvalidGrant)
         )
     }
 
@@ -165,7 +168,12 @@ impl Row {
         reason: Cow<'static, str>,
     ) -> Self {
         let status = StatusCode::from_u16(status).expect("the table holds valid codes alone");
-        Self { status, sql_state, vendor_code, reason }
+        Self {
+            status,
+            sql_state,
+            vendor_code,
+            reason,
+        }
     }
 
     /// Ocient's envelope, whose reason ends in the request's identifier.

@@ -1,9 +1,11 @@
 //! ocient-sidecar: OpenID Connect sign-in in front of an Ocient SQL node.
 
+pub mod auth;
 pub mod body;
 
 pub mod config;
 pub mod cookie;
+pub mod failure;
 pub mod headers;
 pub mod http_client;
 pub mod local_path;
@@ -19,4 +21,5 @@ pub mod single_flight;
 pub mod status;
 pub mod telemetry;
 pub mod tls;
+pub mod token_kind;
 pub mod upstream;

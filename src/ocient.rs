@@ -2,13 +2,14 @@
 mod node;
 mod token;
 
-pub use node::{OcientError, TokenEndpoints, TokenKind};
+pub use node::{OcientError, TokenEndpoints};
 pub use token::OcientToken;
 
 use crate::{
     secret::Secret,
     single_flight::SingleFlight,
     telemetry::{Audit, AuditEvent, Telemetry},
+    token_kind::TokenKind,
 };
 use aws_lc_rs::digest::{Context, SHA256};
 use moka::sync::Cache;

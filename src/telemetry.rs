@@ -58,3 +58,9 @@ impl Telemetry {
         self.writer.flush();
     }
 }
+
+/// An error with its causes, outermost first. The errors of this crate hold no secret.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |cause| cause.source())
+        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

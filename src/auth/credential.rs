@@ -45,7 +45,9 @@ impl Credential {
         provider_of: impl Fn(&str) -> Option<usize>,
     ) -> Result<Self, Failure> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let Some(value) = values.next() else { return Self::of_cookie(headers) };
+        let Some(value) = values.next() else {
+            return Self::of_cookie(headers);
+        };
         if values.next().is_some() {
             return Err(Failure::malformed("more than one Authorization field"));
         }
@@ -79,7 +81,9 @@ impl Credential {
                 .ok_or(Failure::SessionUnknown);
         }
         let provider = unverified_issuer(token).and_then(|issuer| provider_of(&issuer));
-        Ok(provider.map_or(other, |number| Self::ProviderToken(Secret::new(token), number)))
+        Ok(provider.map_or(other, |number| {
+            Self::ProviderToken(Secret::new(token), number)
+        }))
     }
 
     /// For the access line.
@@ -99,7 +103,9 @@ impl Credential {
 fn scheme(value: &HeaderValue) -> (&'static str, &str) {
     let text = value.to_str().unwrap_or_default().trim_start();
     let (scheme, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
-    let known = ["bearer", "basic"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known));
+    let known = ["bearer", "basic"]
+        .into_iter()
+        .find(|known| scheme.eq_ignore_ascii_case(known));
     (known.unwrap_or_default(), rest.trim())
 }
 

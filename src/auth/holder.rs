@@ -1,14 +1,158 @@
 //! From a proven identity and its grant to an Ocient token.
-use super::{Authenticator, Decision, Fresh, Granted, Injection, SignedIn, database, verified};
-use super::database::Named;
+use super::{Authenticator, Granted, Injection, SignedIn, verified::key_of};
 use crate::{
-    body::Body,
     config::CredentialMode,
     failure::Failure,
-    ocient::{Application, OcientToken, Proof, TokenKey, TokenKind},
-    oidc::{Expect, Identity},
-    route::Target,
+    ocient::{Application, OcientError, OcientToken, Proof, TokenKey},
+    oidc::Identity,
     secret::Secret,
-    session::{Session, SessionToken},
-    telemetry::{Audit, AuditEvent, chain},
+    session::Session,
+    telemetry::chain,
 };
+use std::{sync::Arc, time::SystemTime};
+
+/// Whoever holds a credential that was found good.
+#[derive(Debug)]
+pub(super) enum Holder {
+    /// Of a session.
+    Session(Arc<Session<SignedIn>>),
+    /// Of a provider token, shown with the request itself.
+    Bearer {
+        /// Whom it speaks of.
+        identity: Arc<Identity>,
+        /// The token.
+        token: Secret,
+    },
+}
+
+impl Holder {
+    pub(super) fn identity(&self) -> &Identity {
+        match self {
+            Self::Session(session) => &session.record.identity,
+            Self::Bearer { identity, .. } => identity,
+        }
+    }
+
+    /// The database of requests that name none.
+    pub(super) fn database<'a>(&'a self, default: &'a str) -> &'a str {
+        match self {
+            Self::Session(session) => &session.record.database,
+            Self::Bearer { .. } => default,
+        }
+    }
+}
+
+impl Authenticator {
+    /// The Ocient token for `holder`, who was granted the database.
+    pub(super) async fn inject(
+        &self,
+        holder: &Holder,
+        granted: &Granted,
+        now: SystemTime,
+    ) -> Result<Injection, Failure> {
+        let key = self.key(holder, granted)?;
+        let application = self.application(holder, granted)?;
+        let tokens = &self.0.tokens;
+        let token = match tokens.ready(key, || application.clone(), now) {
+            Some(token) => token,
+            None => {
+                self.restore(holder, key);
+                let token = tokens.token(key, || application.clone(), now).await;
+                token.map_err(|error| refusal(holder, &error))?
+            }
+        };
+        self.keep(holder, &token, now);
+        Ok(Injection {
+            token,
+            key,
+            application,
+        })
+    }
+
+    /// What the token is kept under. An account's token is shared by everybody who may use
+    /// the account; an exchanged one belongs to its session or provider token alone.
+    fn key(&self, holder: &Holder, granted: &Granted) -> Result<TokenKey, Failure> {
+        let database = granted.database().as_bytes();
+        Ok(match (self.0.mode, holder) {
+            (CredentialMode::Login, _) => {
+                let account = granted.account().ok_or(Failure::NotGranted)?;
+                TokenKey::of(&[b"account", account.as_bytes(), database])
+            }
+            (CredentialMode::Exchange, Holder::Session(session)) => session_key(session),
+            (CredentialMode::Exchange, Holder::Bearer { token, .. }) => {
+                TokenKey::of(&[b"token", &key_of(token), database])
+            }
+        })
+    }
+
+    fn application(&self, holder: &Holder, granted: &Granted) -> Result<Application, Failure> {
+        let identity = holder.identity();
+        let (proof, database) = match (self.0.mode, holder) {
+            (CredentialMode::Login, _) => {
+                let account = granted.account().and_then(|name| self.0.accounts.get(name));
+                let (username, password) = account.ok_or(Failure::NotGranted)?;
+                (
+                    Proof::Password(username.clone(), password.clone()),
+                    granted.database(),
+                )
+            }
+            (CredentialMode::Exchange, Holder::Session(session)) => {
+                let proof = session.record.proof().clone();
+                (
+                    Proof::ProviderToken(identity.token_kind(), proof),
+                    &*session.record.database,
+                )
+            }
+            (CredentialMode::Exchange, Holder::Bearer { token, .. }) => (
+                Proof::ProviderToken(identity.token_kind(), token.clone()),
+                granted.database(),
+            ),
+        };
+        Ok(Application {
+            proof,
+            database: database.to_owned(),
+            provider: identity.provider().to_owned(),
+            identity: identity.username().to_owned(),
+        })
+    }
+
+    /// Gives a session its Ocient token back after a restart.
+    fn restore(&self, holder: &Holder, key: TokenKey) {
+        if let (CredentialMode::Exchange, Holder::Session(session)) = (self.0.mode, holder)
+            && let Some(stored) = session.record.stored_token()
+        {
+            self.0.tokens.adopt(key, stored);
+        }
+    }
+
+    /// Puts a session's newest Ocient token into its record, once per renewal.
+    fn keep(&self, holder: &Holder, token: &Arc<OcientToken>, now: SystemTime) {
+        let (CredentialMode::Exchange, Holder::Session(session)) = (self.0.mode, holder) else {
+            return;
+        };
+        if session.record.holds(token) || !token.first_to_keep() {
+            return;
+        }
+        let (sessions, key) = (self.0.sessions.clone(), *session.key());
+        let record = session.record.clone().with_token(token);
+        // Nobody waits for it: should it fail, a restart costs a new exchange.
+        self.0.control.spawn(async move {
+            if let Err(error) = sessions.replace(&key, record, now).await {
+                tracing::warn!(error = chain(&error), "renewed Ocient token not kept");
+            }
+        });
+    }
+}
+
+/// What the Ocient token of a session is kept under in mode `exchange`.
+pub(super) fn session_key(session: &Session<SignedIn>) -> TokenKey {
+    TokenKey::of(&[b"session", session.key().as_bytes()])
+}
+
+/// A session whose provider token the SQL node takes no more is over: only a new sign-in helps.
+fn refusal(holder: &Holder, error: &Arc<OcientError>) -> Failure {
+    match (holder, error.is_refusal()) {
+        (Holder::Session(_), true) => Failure::SessionExpired,
+        _ => Failure::from(&**error),
+    }
+}

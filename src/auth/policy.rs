@@ -34,9 +34,8 @@ impl Granted {
 impl Policy {
     /// Takes what it needs of a configuration.
     pub fn new(config: &config::Config) -> Self {
-        let databases = |provider: &config::Provider| {
-            (provider.name.clone(), provider.databases.clone())
-        };
+        let databases =
+            |provider: &config::Provider| (provider.name.clone(), provider.databases.clone());
         Self {
             providers: config.providers.iter().map(databases).collect(),
             grants: config.grants.clone(),
@@ -51,7 +50,10 @@ impl Policy {
         if !self.provider_databases(identity).is_some_and(is_for) {
             return None;
         }
-        let granted = |account| Granted { database: database.to_owned(), account };
+        let granted = |account| Granted {
+            database: database.to_owned(),
+            account,
+        };
         if self.grants.is_empty() {
             return Some(granted(None));
         }
@@ -70,7 +72,10 @@ impl Policy {
 
     fn provider_databases(&self, identity: &Identity) -> Option<&[Pattern]> {
         let named = |(name, _): &&(String, Vec<Pattern>)| name == identity.provider();
-        self.providers.iter().find(named).map(|(_, databases)| databases.as_slice())
+        self.providers
+            .iter()
+            .find(named)
+            .map(|(_, databases)| databases.as_slice())
     }
 
     /// The grants whose provider, groups and users fit, whatever their databases.
@@ -79,7 +84,10 @@ impl Policy {
             let any_of = |wanted: &[String], held: &[String]| {
                 wanted.is_empty() || wanted.iter().any(|one| held.contains(one))
             };
-            grant.provider.as_ref().is_none_or(|name| name == identity.provider())
+            grant
+                .provider
+                .as_ref()
+                .is_none_or(|name| name == identity.provider())
                 && any_of(&grant.groups, identity.groups())
                 && (grant.users.is_empty()
                     || grant.users.iter().any(|user| user == identity.username()))

@@ -1,9 +1,5 @@
 //! What a session remembers of a sign-in.
-use crate::{
-    ocient::{OcientToken, TokenKind},
-    oidc::Identity,
-    secret::Secret,
-};
+use crate::{ocient::OcientToken, oidc::Identity, secret::Secret, token_kind::TokenKind};
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
@@ -18,7 +14,6 @@ pub struct SignedIn {
     pub identity: Identity,
     /// The database the sign-in was for; requests that name none use it.
     pub database: String,
-    proof_kind: TokenKind,
     #[serde(with = "text")]
     proof: Secret,
     #[serde(with = "optional_text")]
@@ -31,8 +26,6 @@ pub struct SignedIn {
 pub struct Fresh {
     /// Who signs in.
     pub identity: Identity,
-    /// Which kind of provider token proves it.
-    pub kind: TokenKind,
     /// The provider token.
     pub proof: Secret,
     /// The provider's refresh token, where it gave one.
@@ -53,21 +46,20 @@ impl SignedIn {
         Self {
             identity: fresh.identity,
             database,
-            proof_kind: fresh.kind,
             proof: fresh.proof,
             refresh_token: fresh.refresh_token,
             ocient: None,
         }
     }
 
-    /// The provider token of the sign-in.
-    pub fn proof(&self) -> (TokenKind, &Secret) {
-        (self.proof_kind, &self.proof)
+    /// The provider token of the sign-in; the identity says of which kind.
+    pub(super) fn proof(&self) -> &Secret {
+        &self.proof
     }
 
     /// The ID token of the sign-in, if it was one.
     pub fn id_token(&self) -> Option<&Secret> {
-        (self.proof_kind == TokenKind::Id).then_some(&self.proof)
+        (self.identity.token_kind() == TokenKind::Id).then_some(&self.proof)
     }
 
     /// The provider's refresh token.
@@ -87,7 +79,11 @@ impl SignedIn {
 
     /// The Ocient token it was kept with.
     pub(super) fn stored_token(&self) -> Option<OcientToken> {
-        let Stored { token, obtained_at, life } = self.ocient.clone()?;
+        let Stored {
+            token,
+            obtained_at,
+            life,
+        } = self.ocient.clone()?;
         OcientToken::new(token, obtained_at, life)
     }
 
@@ -100,7 +96,12 @@ impl SignedIn {
 
 impl fmt::Debug for SignedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SignedIn({:?}, {:?})", self.identity.username(), self.database)
+        write!(
+            f,
+            "SignedIn({:?}, {:?})",
+            self.identity.username(),
+            self.database
+        )
     }
 }
 

@@ -41,8 +41,14 @@ impl Verified {
     /// `capacity`: good tokens remembered at most.
     pub fn new(capacity: u64, negative_ttl: Duration, control: Handle) -> Self {
         Self {
-            good: Cache::builder().max_capacity(capacity).time_to_live(LONGEST).build(),
-            bad: Cache::builder().max_capacity(MAX_REFUSED).time_to_live(negative_ttl).build(),
+            good: Cache::builder()
+                .max_capacity(capacity)
+                .time_to_live(LONGEST)
+                .build(),
+            bad: Cache::builder()
+                .max_capacity(MAX_REFUSED)
+                .time_to_live(negative_ttl)
+                .build(),
             verifying: SingleFlight::new(control),
         }
     }
@@ -63,15 +69,25 @@ impl Verified {
             if identity.is_expired(now) {
                 return Err(Failure::Token(crate::oidc::TokenFault::Expired));
             }
-            return Ok(Found { identity, was_cached: true });
+            return Ok(Found {
+                identity,
+                was_cached: true,
+            });
         }
         if let Some(failure) = self.bad.get(&key) {
             return Err(failure);
         }
         let (this, provider, token) = (self.clone(), provider.clone(), token.clone());
         let work = move || async move { this.verify(key, &provider, &token, now).await };
-        let identity = self.verifying.run(key, work).await.unwrap_or(Err(Failure::Internal))?;
-        Ok(Found { identity, was_cached: false })
+        let identity = self
+            .verifying
+            .run(key, work)
+            .await
+            .unwrap_or(Err(Failure::Internal))?;
+        Ok(Found {
+            identity,
+            was_cached: false,
+        })
     }
 
     async fn verify(

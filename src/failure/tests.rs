@@ -23,9 +23,24 @@ fn every_failure_has_its_row() {
         (Failure::Token(T::Algorithm), 401, "42502", -1235),
         (Failure::Token(T::Critical), 401, "42502", -1235),
         (Failure::Token(T::Type), 401, "42502", -1236),
-        (Failure::Provider(OAuthError::AccessDenied), 403, "42502", -1251),
-        (Failure::Provider(OAuthError::UnauthorizedClient), 502, "42502", -1250),
-        (Failure::Provider(OAuthError::TemporarilyUnavailable), 503, "42502", -1256),
+        (
+            Failure::Provider(OAuthError::AccessDenied),
+            403,
+            "42502",
+            -1251,
+        ),
+        (
+            Failure::Provider(OAuthError::UnauthorizedClient),
+            502,
+            "42502",
+            -1250,
+        ),
+        (
+            Failure::Provider(OAuthError::TemporarilyUnavailable),
+            503,
+            "42502",
+            -1256,
+        ),
         (Failure::NotGranted, 403, "42502", -719),
         (Failure::RefusedByNode(-1205), 403, "42502", -719),
         (Failure::UnclearDatabase, 403, "42502", -719),
@@ -33,7 +48,12 @@ fn every_failure_has_its_row() {
         (Failure::Method(&[]), 405, "42502", -1254),
         (Failure::BodyTooLarge, 413, "42502", -1254),
         (Failure::MediaType, 415, "42502", -1254),
-        (Failure::TooManyFailures(Duration::from_secs(60)), 429, "57011", -1100),
+        (
+            Failure::TooManyFailures(Duration::from_secs(60)),
+            429,
+            "57011",
+            -1100,
+        ),
         (Failure::NoProvider, 404, "42502", -1201),
         (Failure::NotAvailable("x"), 404, "42502", -1201),
         (Failure::ProviderNonsense, 502, "08001", -1222),
@@ -68,5 +88,9 @@ fn every_limit_and_outage_says_when_to_come_back() {
 #[test]
 fn the_reason_ends_in_the_request_id() {
     let status = Failure::NoCredential.row().envelope("r-1");
-    assert!(status.reason.ends_with("(request r-1)"), "{}", status.reason);
+    assert!(
+        status.reason.ends_with("(request r-1)"),
+        "{}",
+        status.reason
+    );
 }

@@ -4,6 +4,7 @@ use crate::{
     http_client::{HttpClient, HttpClientError},
     secret::Secret,
     status::Status,
+    token_kind::TokenKind,
 };
 use bytes::Bytes;
 use http::{Request, Response, header};
@@ -48,15 +49,6 @@ impl OcientError {
             _ => None,
         }
     }
-}
-
-/// Which member of `/v1/sso_token` a provider token goes into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenKind {
-    /// `id_token`
-    Id,
-    /// `access_token`
-    Access,
 }
 
 /// Where Ocient tokens come from.

@@ -1,7 +1,13 @@
 //! `OcientToken`: the bearer token that the SQL node takes, with its life.
 use crate::secret::Secret;
 use http::HeaderValue;
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
 /// An access token of the SQL node: opaque, never parsed, never shown to a client. Only the SQL
 /// node's answer makes one, and a sealed session record gives one back.
@@ -11,6 +17,7 @@ pub struct OcientToken {
     secret: Secret,
     obtained_at: SystemTime,
     expires_at: SystemTime,
+    kept: Arc<AtomicBool>,
 }
 
 impl OcientToken {
@@ -26,6 +33,7 @@ impl OcientToken {
             secret,
             obtained_at,
             expires_at,
+            kept: Arc::default(),
         })
     }
 
@@ -49,6 +57,12 @@ impl OcientToken {
         self.expires_at
             .duration_since(self.obtained_at)
             .unwrap_or_default()
+    }
+
+    /// True for the first who asks: one of the requests that share a renewed token puts it
+    /// into the session's record.
+    pub fn first_to_keep(&self) -> bool {
+        !self.kept.swap(true, Ordering::Relaxed)
     }
 
     /// Whether it has ended at `now`.

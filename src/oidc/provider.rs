@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{config, http_client::HttpClient, secret::Secret};
 use std::{
+    fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -23,6 +24,12 @@ pub struct Provider {
     pub(super) remote: Arc<Remote>,
     discovery: Latest<Discovered>,
     keys: Latest<KeySet>,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Provider({:?})", self.config().name)
+    }
 }
 
 impl Provider {

@@ -6,10 +6,11 @@ use super::{
     remote::{Discovered, Remote},
 };
 use crate::{http_client::HttpClientError, secret::Secret};
+use futures_util::{FutureExt, future::BoxFuture};
 use openidconnect::{
-    AuthenticationFlow, AuthorizationCode, CsrfToken, ErrorResponseType, HttpRequest, HttpResponse,
-    Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
-    Scope, StandardErrorResponse,
+    AsyncHttpClient, AuthenticationFlow, AuthorizationCode, CsrfToken, ErrorResponseType,
+    HttpRequest, HttpResponse, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RefreshToken, RequestTokenError, Scope, StandardErrorResponse,
     core::{CoreResponseType, CoreRevocableToken},
 };
 use std::{
@@ -159,6 +160,16 @@ impl Provider {
     }
 }
 
+/// The library's calls go out through our bounded client.
+impl<'c> AsyncHttpClient<'c> for Remote {
+    type Error = HttpClientError;
+    type Future = BoxFuture<'c, Result<HttpResponse, HttpClientError>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        async { Ok(self.http.send(request).await?.map(Vec::from)) }.boxed()
+    }
+}
+
 impl Remote {
     async fn exchange(
         &self,
@@ -167,13 +178,12 @@ impl Remote {
         verifier: &Secret,
         address: &Url,
     ) -> Result<TokenAnswer, OidcError> {
-        let http = |request: HttpRequest| self.call(request);
         discovered
             .client
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
             .set_redirect_uri(redirect_uri(address))
-            .request_async(&http)
+            .request_async(self)
             .await
             .map_err(|error| self.refusal(error))
     }
@@ -187,14 +197,8 @@ impl Remote {
         let Ok(request) = client.revoke_token(CoreRevocableToken::RefreshToken(token)) else {
             return Ok(()); // plain http on loopback, to which the library sends no token
         };
-        let http = |request: HttpRequest| self.call(request);
-        let outcome = request.request_async(&http).await;
+        let outcome = request.request_async(self).await;
         outcome.map_err(|error| self.refusal(error))
-    }
-
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpClientError> {
-        let answer = self.http.send(request).await?;
-        Ok(answer.map(Vec::from))
     }
 
     /// The library's error in terms of whose fault it is. Bodies that cannot be parsed, and

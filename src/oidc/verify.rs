@@ -14,6 +14,7 @@ use super::{
 use crate::{
     config::{self, Algorithm},
     secret::Secret,
+    token_kind::TokenKind,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -52,7 +53,7 @@ pub(super) fn verify(
     expect: Expect<'_>,
     now: SystemTime,
 ) -> Result<Identity, TokenFault> {
-    let is_access_token = is_access_token(jws.kind(), expect)?;
+    let token_kind = token_kind(jws.kind(), expect)?;
     let (claims, algorithm) = jws.claims_signed_by(keys, &rules.algorithms)?;
     if claims.text("iss")? != Some(&rules.issuer) {
         return Err(TokenFault::Issuer);
@@ -61,7 +62,7 @@ pub(super) fn verify(
     if claims.find("events").is_some() {
         return Err(TokenFault::Type);
     }
-    if is_access_token {
+    if token_kind == TokenKind::Access {
         check_access_token_audience(rules, claims)?;
     } else {
         check_id_token_audience(rules, claims)?;
@@ -86,14 +87,17 @@ pub(super) fn verify(
         groups: groups(rules, claims)?,
         expires_at,
         sid: provider_session(claims)?,
+        token_kind,
     })
 }
 
 /// An ID token is no access token, and the reverse (RFC 8725 section 3.11).
-fn is_access_token(kind: Kind, expect: Expect<'_>) -> Result<bool, TokenFault> {
+fn token_kind(kind: Kind, expect: Expect<'_>) -> Result<TokenKind, TokenFault> {
     match (kind, expect) {
-        (Kind::Plain, Expect::SignIn { .. } | Expect::IdToken | Expect::Bearer) => Ok(false),
-        (Kind::AccessToken, Expect::AccessToken | Expect::Bearer) => Ok(true),
+        (Kind::Plain, Expect::SignIn { .. } | Expect::IdToken | Expect::Bearer) => {
+            Ok(TokenKind::Id)
+        }
+        (Kind::AccessToken, Expect::AccessToken | Expect::Bearer) => Ok(TokenKind::Access),
         _ => Err(TokenFault::Type),
     }
 }

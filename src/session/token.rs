@@ -16,6 +16,9 @@ pub struct SessionToken(Secret);
 pub struct SessionKey(pub(super) [u8; 32]);
 
 impl SessionToken {
+    /// What every token begins with, so that no other kind of bearer is taken for one.
+    pub const PREFIX: &str = PREFIX;
+
     /// A token that nobody has seen.
     pub fn generate() -> Self {
         let mut random = Zeroizing::new([0; RANDOM_LENGTH]);
@@ -41,6 +44,13 @@ impl SessionToken {
     /// Where its session is kept.
     pub fn key(&self) -> SessionKey {
         SessionKey(sha256(self.expose().as_bytes()))
+    }
+}
+
+impl SessionKey {
+    /// The digest.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

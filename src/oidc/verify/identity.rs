@@ -1,4 +1,5 @@
 //! `Identity`: the proof that a token was verified.
+use crate::token_kind::TokenKind;
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::SystemTime};
 
@@ -13,6 +14,7 @@ pub struct Identity {
     pub(super) groups: Vec<String>,
     pub(super) expires_at: SystemTime,
     pub(super) sid: Option<String>,
+    pub(super) token_kind: TokenKind,
 }
 
 impl Identity {
@@ -50,6 +52,11 @@ impl Identity {
     /// The provider's own session, if the token names one.
     pub fn sid(&self) -> Option<&str> {
         self.sid.as_deref()
+    }
+
+    /// Which kind of token proved it.
+    pub fn token_kind(&self) -> TokenKind {
+        self.token_kind
     }
 
     /// Whether the token has ended at `now`; the expiry instant itself counts as ended

@@ -1,0 +1,127 @@
+//! From a proven sign-in to a session, and from a session to its end.
+use super::{Authenticator, Fresh, SignedIn, holder::session_key, verified::key_of};
+use crate::{
+    config::CredentialMode,
+    failure::Failure,
+    ocient::{Application, Proof, TokenKey},
+    oidc::{Expect, Provider},
+    secret::Secret,
+    session::{Session, SessionKey, SessionToken},
+    telemetry::chain,
+};
+use std::{sync::Arc, time::SystemTime};
+
+impl Authenticator {
+    /// Verifies a provider token that a client brings to be signed in with. The work is the
+    /// control runtime's, not that of the connection it came on.
+    ///
+    /// # Errors
+    /// What is wrong with it, or that its provider cannot be asked.
+    pub async fn prove(
+        &self,
+        provider: Arc<Provider>,
+        token: Secret,
+        expect: Expect<'static>,
+        now: SystemTime,
+    ) -> Result<Fresh, Failure> {
+        let verifying = self.0.control.spawn(async move {
+            let identity = provider.verify(&token, expect, now).await;
+            identity.map(|identity| Fresh {
+                identity,
+                proof: token,
+                refresh_token: None,
+            })
+        });
+        let proven = verifying.await.map_err(|_| Failure::Internal)?;
+        proven.map_err(|error| {
+            tracing::info!(error = chain(&error), "token refused");
+            Failure::from(&error)
+        })
+    }
+
+    /// Begins a session for `database`. Where the SQL node judges identities itself, it is
+    /// asked now, so that nobody signs in to a session that cannot query.
+    ///
+    /// # Errors
+    /// No grant, the SQL node's refusal, or no place for the session.
+    pub async fn sign_in(
+        &self,
+        fresh: Fresh,
+        database: &str,
+        now: SystemTime,
+    ) -> Result<(SessionToken, Arc<Session<SignedIn>>), Failure> {
+        let granted = self
+            .0
+            .policy
+            .decide(&fresh.identity, database)
+            .ok_or(Failure::NotGranted)?;
+        let mut record = SignedIn::new(fresh, granted.database().to_owned());
+        let mut exchanged = None;
+        if self.0.mode == CredentialMode::Exchange {
+            let (key, application) = sign_in_application(&record);
+            let token = self.0.tokens.token(key, || application.clone(), now).await;
+            let token = token.map_err(|error| Failure::from(&*error))?;
+            self.0.tokens.drop_key(key); // it is the session's from now on
+            record = record.with_token(&token);
+            exchanged = Some(token);
+        }
+        let created = self.0.sessions.create(record, now).await.map_err(|error| {
+            tracing::warn!(error = chain(&error), "session not created");
+            Failure::from(&error)
+        })?;
+        if let Some(token) = exchanged {
+            self.0
+                .tokens
+                .adopt(session_key(&created.1), (*token).clone());
+        }
+        Ok(created)
+    }
+
+    /// Ends a session: nobody finds it again, its Ocient token is forgotten, and its refresh
+    /// token is revoked at the provider in the background.
+    ///
+    /// # Errors
+    /// The store does not work, so that the session may still be live.
+    pub async fn sign_out(&self, key: &SessionKey) -> Result<(), Failure> {
+        let ended = self.0.sessions.end(key).await.map_err(|error| {
+            tracing::warn!(error = chain(&error), "session not ended");
+            Failure::from(&error)
+        })?;
+        let Some(session) = ended else { return Ok(()) };
+        self.0.tokens.drop_key(session_key(&session));
+        let provider = self.provider_named(session.record.identity.provider());
+        if let (Some(provider), Some(token)) = (provider, session.record.refresh_token()) {
+            let token = token.clone();
+            // Nobody waits for it: the session is over whatever the provider says.
+            self.0.control.spawn(async move {
+                if let Err(error) = provider.revoke(&token).await {
+                    tracing::warn!(error = chain(&error), "refresh token not revoked");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// The provider of a name.
+    pub fn provider_named(&self, name: &str) -> Option<Arc<Provider>> {
+        self.0
+            .providers
+            .iter()
+            .find(|provider| provider.config().name == name)
+            .cloned()
+    }
+}
+
+/// Until there is a session, the Ocient token is kept under the provider token's digest: two
+/// sign-ins with one token at once ask the SQL node once.
+fn sign_in_application(record: &SignedIn) -> (TokenKey, Application) {
+    let (identity, proof) = (&record.identity, record.proof());
+    let key = TokenKey::of(&[b"sign-in", &key_of(proof), record.database.as_bytes()]);
+    let application = Application {
+        proof: Proof::ProviderToken(identity.token_kind(), proof.clone()),
+        database: record.database.clone(),
+        provider: identity.provider().to_owned(),
+        identity: identity.username().to_owned(),
+    };
+    (key, application)
+}
