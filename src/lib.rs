@@ -5,6 +5,7 @@ pub mod body;
 
 pub mod config;
 pub mod cookie;
+pub mod endpoints;
 pub mod failure;
 pub mod headers;
 pub mod http_client;

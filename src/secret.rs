@@ -1,6 +1,8 @@
 //! `Secret`: text that no format string, log line or serialiser can print.
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// A credential: token, password, key or code. `Debug` prints a placeholder, there is no
 /// `Display` or `Serialize`, and the memory is wiped on drop. Reading it takes the word
@@ -12,6 +14,13 @@ impl Secret {
     /// Takes ownership of `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
+    }
+
+    /// 256 random bits as 43 base64url characters.
+    pub fn random() -> Self {
+        let mut bits = Zeroizing::new([0; 32]);
+        aws_lc_rs::rand::fill(bits.as_mut_slice()).expect("the system has random bytes");
+        Self::new(BASE64_URL_SAFE_NO_PAD.encode(bits.as_slice()))
     }
 
     /// The text itself: only for the wire, a hash or a sealed record.

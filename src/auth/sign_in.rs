@@ -77,6 +77,15 @@ impl Authenticator {
         Ok(created)
     }
 
+    /// Whether a session's identity is still granted its database.
+    ///
+    /// # Errors
+    /// [`Failure::NotGranted`].
+    pub fn check_grant(&self, record: &SignedIn) -> Result<(), Failure> {
+        let granted = self.0.policy.decide(&record.identity, &record.database);
+        granted.map(drop).ok_or(Failure::NotGranted)
+    }
+
     /// Ends a session: nobody finds it again, its Ocient token is forgotten, and its refresh
     /// token is revoked at the provider in the background.
     ///

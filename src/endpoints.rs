@@ -1,0 +1,184 @@
+//! The endpoints that the sidecar answers itself.
+mod answer;
+mod attempt;
+mod callback;
+mod fields;
+mod logout;
+mod page;
+mod sso_authentication;
+mod sso_token;
+mod token_refresh;
+
+use crate::{
+    auth::{Authenticator, Carrier, Credential, Seen, SignedIn},
+    body::Body,
+    config::Config,
+    failure::Failure,
+    request_id::RequestId,
+    route::Endpoint,
+    seal::KeyRing,
+    session::Session,
+    telemetry::{Audit, AuditEvent, Telemetry},
+};
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use url::Url;
+
+/// What all endpoints share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Endpoints(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    auth: Authenticator,
+    ring: Arc<KeyRing>,
+    public_url: Url,
+    callbacks: Vec<String>,
+    default_database: String,
+    telemetry: Telemetry,
+}
+
+/// The circumstances of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<'a> {
+    /// Who asks.
+    pub client: IpAddr,
+    /// Joins the answer with the log.
+    pub request_id: &'a RequestId,
+    /// When.
+    pub now: SystemTime,
+}
+
+/// What becomes of a request to an endpoint of ours.
+#[derive(Debug)]
+pub enum Reply {
+    /// The answer.
+    Answer(Response<Body>),
+    /// The credential is not a session, so the request is the SQL node's.
+    Forward(Request<Incoming>),
+}
+
+impl Endpoints {
+    /// The endpoints of one configuration.
+    pub fn new(
+        config: &Config,
+        auth: Authenticator,
+        ring: Arc<KeyRing>,
+        telemetry: Telemetry,
+    ) -> Self {
+        Self(Arc::new(Parts {
+            auth,
+            ring,
+            public_url: config.listen.public_url.clone(),
+            callbacks: config
+                .callbacks
+                .iter()
+                .map(|callback| callback.path.clone())
+                .collect(),
+            default_database: config.sso.default_database.clone(),
+            telemetry,
+        }))
+    }
+
+    /// Answers a request to `endpoint`. `seen` is filled in for the access line.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn answer(
+        &self,
+        endpoint: Endpoint,
+        request: Request<Incoming>,
+        visit: Visit<'_>,
+        seen: &mut Seen,
+    ) -> Result<Reply, Failure> {
+        if let Endpoint::Logout | Endpoint::TokenRefresh = endpoint {
+            return self.for_sessions(endpoint, request, visit, seen).await;
+        }
+        check_method(endpoint, request.method())?;
+        let answer = match endpoint {
+            Endpoint::SsoToken => self.sso_token(request, visit, seen).await,
+            Endpoint::SsoAuthentication => self.sso_authentication(request, visit).await,
+            Endpoint::Callback => self.callback(request, visit, seen).await,
+            Endpoint::SsoDeviceGrant | Endpoint::SsoDeviceGrantVerify => {
+                Err(Failure::NotAvailable("sign-in with a device code"))
+            }
+            Endpoint::BackchannelLogout => Err(Failure::NotAvailable("back-channel logout")),
+            Endpoint::Logout | Endpoint::TokenRefresh => Err(Failure::Internal), // above
+        };
+        answer.map(Reply::Answer)
+    }
+
+    /// Logout and token refresh are ours for sessions alone. A provider token is neither
+    /// renewed here nor forwarded to be: the SQL node's answer would hold an Ocient token.
+    async fn for_sessions(
+        &self,
+        endpoint: Endpoint,
+        request: Request<Incoming>,
+        visit: Visit<'_>,
+        seen: &mut Seen,
+    ) -> Result<Reply, Failure> {
+        let credential = self.0.auth.credential(request.headers())?;
+        seen.credential = credential.kind();
+        let (token, carrier) = match credential {
+            Credential::Session(token, carrier) => (token, carrier),
+            Credential::ProviderToken(..) if endpoint == Endpoint::TokenRefresh => {
+                return Err(Failure::malformed(
+                    "a provider token is renewed at its provider",
+                ));
+            }
+            _ => return Ok(Reply::Forward(request)),
+        };
+        check_method(endpoint, request.method())?;
+        if carrier == Carrier::Cookie {
+            self.0.auth.check_site(&request, false)?;
+        }
+        let session = self.0.auth.session(&token, visit.now).await?;
+        note(seen, &session);
+        let answer = match endpoint {
+            Endpoint::Logout => self.logout(&session, carrier, visit).await,
+            _ => self.token_refresh(&session, &token, visit.now).await,
+        };
+        answer.map(Reply::Answer)
+    }
+
+    fn audit(&self, event: AuditEvent, session: &Session<SignedIn>, visit: Visit<'_>) {
+        let identity = &session.record.identity;
+        self.0.telemetry.audit(&Audit {
+            request_id: Some(visit.request_id.as_str()),
+            client: Some(visit.client),
+            provider: Some(identity.provider()),
+            subject: Some(identity.subject()),
+            identity: Some(identity.username()),
+            database: Some(&session.record.database),
+            ..Audit::new(event, visit.now)
+        });
+    }
+}
+
+/// What the access line says of a session.
+fn note(seen: &mut Seen, session: &Session<SignedIn>) {
+    seen.identity = Some(session.record.identity.username().to_owned());
+    seen.database = Some(session.record.database.clone());
+}
+
+/// How long `session` lasts from `now`, if it is used.
+fn remaining(session: &Session<SignedIn>, now: SystemTime) -> Duration {
+    session.expires_at.duration_since(now).unwrap_or_default()
+}
+
+fn check_method(endpoint: Endpoint, method: &Method) -> Result<(), Failure> {
+    let known: &'static [Method] = match endpoint {
+        Endpoint::Callback => &[Method::GET],
+        Endpoint::SsoAuthentication => &[Method::GET, Method::POST],
+        _ => &[Method::POST],
+    };
+    known
+        .contains(method)
+        .then_some(())
+        .ok_or(Failure::Method(known))
+}

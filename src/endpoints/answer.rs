@@ -1,0 +1,55 @@
+//! The answers of our endpoints: JSON, redirects, a page.
+use crate::body::Body;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+
+/// 200 with `value` as JSON.
+pub(super) fn json(value: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_vec(value).expect("our own answers have string keys alone");
+    answer(StatusCode::OK, "application/json", Body::from(body))
+}
+
+/// 200 with a page that nothing may be loaded into, run in, or framed around.
+pub(super) fn page(html: String) -> Response<Body> {
+    let mut response = answer(StatusCode::OK, "text/html; charset=utf-8", Body::from(html));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(POLICY),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    response
+}
+
+const POLICY: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A redirect; the address is no referrer for wherever it leads, since ours hold codes.
+pub(super) fn redirect(status: StatusCode, location: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, location);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    response
+}
+
+fn answer(status: StatusCode, media_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}

@@ -1,0 +1,187 @@
+//! What a client sends to our endpoints: a small JSON object, or query parameters.
+use crate::{failure::Failure, secret::Secret};
+use http::{HeaderMap, Request, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::Value;
+use std::{collections::HashMap, fmt, time::Duration};
+use tokio::time::timeout;
+
+/// Named values. Names are trimmed of white space, because Ocient's published description
+/// spells two of them with a trailing tab; unknown ones are ignored.
+#[derive(Debug)]
+pub(super) struct Fields(HashMap<String, Value>);
+
+/// Longest body, in bytes: a token of 16 KiB four times over.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Longest wait for a body: 64 KiB over a slow link take a few seconds.
+const BODY_WAIT: Duration = Duration::from_secs(10);
+
+/// Longest name of a database, in bytes; Ocient's identifiers are shorter.
+const MAX_DATABASE: usize = 256;
+
+impl Fields {
+    /// Reads the JSON body of `request`; no body is an empty object.
+    pub(super) async fn of_body(request: Request<Incoming>) -> Result<Self, Failure> {
+        let (head, body) = request.into_parts();
+        let collecting = timeout(BODY_WAIT, Limited::new(body, MAX_BODY).collect());
+        let body = match collecting.await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Failure::BodyTooLarge),
+            Ok(Err(_)) => return Err(Failure::malformed("the body broke off")),
+            Err(_) => return Err(Failure::malformed("the body did not arrive in time")),
+        };
+        if body.is_empty() {
+            return Ok(Self(HashMap::new()));
+        }
+        if !is_json(&head.headers) {
+            return Err(Failure::MediaType);
+        }
+        serde_json::from_slice(&body).map_err(|error| {
+            // The place alone: the parser's words may quote what was sent.
+            let (line, column) = (error.line(), error.column());
+            Failure::malformed(format!(
+                "not a usable JSON object, see line {line} column {column}"
+            ))
+        })
+    }
+
+    /// Reads query parameters; one that is there twice is refused.
+    pub(super) fn of_query(query: Option<&str>) -> Result<Self, Failure> {
+        let mut fields = HashMap::new();
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            let name = name.trim().to_owned();
+            if fields
+                .insert(name, Value::String(value.into_owned()))
+                .is_some()
+            {
+                return Err(Failure::malformed("a query parameter is there twice"));
+            }
+        }
+        Ok(Self(fields))
+    }
+
+    /// A text; an empty one counts as absent, and so does `null`.
+    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok((!text.is_empty()).then_some(text)),
+            Some(_) => Err(Failure::malformed(format!("{name} must be a string"))),
+        }
+    }
+
+    /// A text that must not be logged.
+    pub(super) fn secret(&self, name: &str) -> Result<Option<Secret>, Failure> {
+        Ok(self.text(name)?.map(Secret::new))
+    }
+
+    /// A boolean, also as the word that a query string has for it.
+    pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, Failure> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(default),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(Value::String(word)) if word == "true" => Ok(true),
+            Some(Value::String(word)) if word == "false" => Ok(false),
+            Some(_) => Err(Failure::malformed(format!("{name} must be true or false"))),
+        }
+    }
+
+    /// `database`, if it is there.
+    pub(super) fn database(&self) -> Result<Option<&str>, Failure> {
+        match self.text("database")? {
+            Some(name) if name.len() > MAX_DATABASE || name.chars().any(char::is_control) => {
+                Err(Failure::malformed("database is no possible name"))
+            }
+            database => Ok(database),
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Members)
+    }
+}
+
+/// Reads the members of an object; the same name with two values is an error.
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields, A::Error> {
+        let mut fields = HashMap::new();
+        while let Some((name, value)) = members.next_entry::<String, Value>()? {
+            let name = name.trim().to_owned();
+            match fields.get(&name) {
+                Some(first) if *first != value => {
+                    return Err(serde::de::Error::custom("a name with two values"));
+                }
+                _ => drop(fields.insert(name, value)),
+            }
+        }
+        Ok(Fields(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Option<Fields> {
+        serde_json::from_str(json).ok()
+    }
+
+    #[test]
+    fn a_name_with_a_trailing_tab_is_that_name() {
+        let fields = parse(r#"{"access_token\t":"t"," database ":"d"}"#).unwrap();
+        assert_eq!(fields.text("access_token").unwrap(), Some("t"));
+        assert_eq!(fields.database().unwrap(), Some("d"));
+    }
+
+    #[test]
+    fn a_name_with_two_values_is_refused_and_with_one_value_twice_is_not() {
+        assert!(parse(r#"{"database":"a","database\t":"b"}"#).is_none());
+        assert!(parse(r#"{"database":"a","database\t":"a"}"#).is_some());
+        assert!(Fields::of_query(Some("state=a&state=a")).is_err());
+    }
+
+    #[test]
+    fn empty_text_and_null_count_as_absent() {
+        let fields = parse(r#"{"id_token":"","access_token":null}"#).unwrap();
+        assert_eq!(fields.text("id_token").unwrap(), None);
+        assert_eq!(fields.text("access_token").unwrap(), None);
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_but_not_shown() {
+        let fields = parse(r#"{"id_token":["s3cret"],"do_redirect":1}"#).unwrap();
+        let error = fields.text("id_token").unwrap_err().row();
+        assert_eq!(error.reason, "id_token must be a string");
+        assert!(fields.flag("do_redirect", true).is_err());
+    }
+
+    #[test]
+    fn a_database_with_control_characters_is_refused() {
+        assert!(parse(r#"{"database":"a\nb"}"#).unwrap().database().is_err());
+    }
+}

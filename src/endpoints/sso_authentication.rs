@@ -1,0 +1,133 @@
+//! `/v1/sso_authentication`: begins a sign-in with a browser.
+use super::{
+    Endpoints, Visit,
+    answer::{json, redirect},
+    attempt::Attempt,
+    fields::Fields,
+};
+use crate::{
+    body::Body,
+    config::{Flow, Pattern},
+    failure::Failure,
+    local_path::LocalPath,
+    oidc::{self, Provider},
+    status::Status,
+    telemetry::chain,
+};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use serde::Serialize;
+use std::sync::Arc;
+use url::Url;
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    redirect_url: &'a str,
+    status: Status,
+}
+
+impl Endpoints {
+    pub(super) async fn sso_authentication(
+        &self,
+        request: Request<Incoming>,
+        visit: Visit<'_>,
+    ) -> Result<Response<Body>, Failure> {
+        let headers = request.headers().clone();
+        let fields = match *request.method() {
+            Method::GET => Fields::of_query(request.uri().query())?,
+            _ => Fields::of_body(request).await?,
+        };
+        let database = fields.database()?.unwrap_or(&self.0.default_database);
+        let callback = self.callback_path(&fields)?;
+        let return_to = match fields.text("return_to")? {
+            None => None,
+            Some(path) => Some(
+                path.parse::<LocalPath>()
+                    .map_err(|_| Failure::malformed("return_to must be a path on this site"))?,
+            ),
+        };
+        let redirects = fields.flag("do_redirect", true)?;
+        let Some(provider) = self.sign_in_provider(fields.text("provider")?, database) else {
+            return match redirects {
+                true => Err(Failure::NoProvider),
+                false => Ok(json(&Answer {
+                    redirect_url: "",
+                    status: Status::success("No OpenID provider signs in to this database"),
+                })),
+            };
+        };
+        let name = &provider.config().name;
+        let attempt = Attempt::begin(name, database, callback, return_to, visit.now);
+        let url = self.authorization_url(&provider, &attempt).await?;
+        let mut response = match redirects {
+            true => redirect(StatusCode::FOUND, location(url.as_str())?),
+            false => json(&Answer {
+                redirect_url: url.as_str(),
+                status: Status::success("Open redirect_url in a browser"),
+            }),
+        };
+        for cookie in attempt.set_cookies(&headers) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        Ok(response)
+    }
+
+    async fn authorization_url(
+        &self,
+        provider: &Arc<Provider>,
+        attempt: &Attempt,
+    ) -> Result<Url, Failure> {
+        let state = attempt.seal(&self.0.ring);
+        let redirect_uri = self.redirect_uri(&attempt.callback);
+        let attempt = oidc::Attempt {
+            state: &state,
+            nonce: &attempt.nonce,
+            verifier: &attempt.verifier,
+            redirect_uri: &redirect_uri,
+        };
+        provider.authorization_url(&attempt).await.map_err(|error| {
+            tracing::warn!(error = chain(&error), "sign-in not begun");
+            Failure::from(&error)
+        })
+    }
+
+    /// Where the provider sends the browser: the same text on both legs (RFC 6749 4.1.3).
+    pub(super) fn redirect_uri(&self, callback: &str) -> Url {
+        let mut url = self.0.public_url.clone();
+        url.set_path(callback);
+        url
+    }
+
+    /// `sso_callback_path`, which has to be configured: a free choice would be an open redirect.
+    fn callback_path<'a>(&'a self, fields: &Fields) -> Result<&'a str, Failure> {
+        let first = self.0.callbacks.first().map(String::as_str);
+        match fields.text("sso_callback_path")? {
+            None => first.ok_or(Failure::Internal),
+            Some(path) => self
+                .0
+                .callbacks
+                .iter()
+                .find(|callback| *callback == path)
+                .map(String::as_str)
+                .ok_or(Failure::malformed(
+                    "sso_callback_path is not a configured callback",
+                )),
+        }
+    }
+
+    /// The provider of that name, else the first for the database.
+    fn sign_in_provider(&self, name: Option<&str>, database: &str) -> Option<Arc<Provider>> {
+        let signs_in = |provider: &&Arc<Provider>| {
+            let config = provider.config();
+            let is_for = |pattern: &Pattern| pattern.matches(database);
+            name.is_none_or(|name| config.name == name)
+                && config.flows.contains(&Flow::Code)
+                && config.databases.iter().any(is_for)
+        };
+        self.0.auth.providers().iter().find(signs_in).cloned()
+    }
+}
+
+fn location(url: &str) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_str(url).map_err(|_| Failure::ProviderNonsense)
+}

@@ -1,0 +1,96 @@
+//! `POST /v1/sso_token`: a provider token in, a session token out.
+use super::{Endpoints, Visit, answer::json, fields::Fields, note, remaining};
+use crate::{
+    auth::Seen,
+    body::Body,
+    config::{Flow, Pattern},
+    failure::Failure,
+    oidc::{Expect, Provider, TokenFault, unverified_issuer},
+    secret::Secret,
+    status::Status,
+    telemetry::{AuditEvent, CredentialKind},
+};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Ocient's published answer is `id_token` and `database`; the rest is what clients ask for.
+#[derive(Serialize)]
+struct Answer<'a> {
+    id_token: &'a str,
+    database: &'a str,
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: u64,
+    username: &'a str,
+    status: Status,
+}
+
+impl Endpoints {
+    pub(super) async fn sso_token(
+        &self,
+        request: Request<Incoming>,
+        visit: Visit<'_>,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Failure> {
+        let fields = Fields::of_body(request).await?;
+        seen.credential = CredentialKind::ProviderToken;
+        let database = fields
+            .database()?
+            .ok_or(Failure::malformed("database is missing"))?;
+        let (token, expect) = only_token(&fields)?;
+        let provider = self.provider_of(&token, database)?;
+        let fresh = self
+            .0
+            .auth
+            .prove(provider, token, expect, visit.now)
+            .await?;
+        seen.identity = Some(fresh.identity.username().to_owned());
+        let (token, session) = self.0.auth.sign_in(fresh, database, visit.now).await?;
+        note(seen, &session);
+        self.audit(AuditEvent::SignIn, &session, visit);
+        Ok(json(&Answer {
+            id_token: token.expose(),
+            database,
+            access_token: token.expose(),
+            token_type: "Bearer",
+            expires_in: remaining(&session, visit.now).as_secs(),
+            username: session.record.identity.username(),
+            status: Status::success("Authentication successful"),
+        }))
+    }
+
+    /// The provider that issued `token`, if it signs in to `database`.
+    fn provider_of(&self, token: &Secret, database: &str) -> Result<Arc<Provider>, Failure> {
+        let providers = self.0.auth.providers();
+        let signs_in = |provider: &Arc<Provider>| {
+            let config = provider.config();
+            let is_for = |pattern: &Pattern| pattern.matches(database);
+            config.flows.contains(&Flow::Token) && config.databases.iter().any(is_for)
+        };
+        if !providers.iter().any(signs_in) {
+            return Err(Failure::NoProvider);
+        }
+        let issuer = unverified_issuer(token.expose());
+        let issuer = issuer.ok_or(Failure::Token(TokenFault::Malformed))?;
+        let issued = |provider: &&Arc<Provider>| provider.config().issuer == issuer;
+        let provider = providers
+            .iter()
+            .filter(|provider| signs_in(provider))
+            .find(issued);
+        provider.cloned().ok_or(Failure::Token(TokenFault::Issuer))
+    }
+}
+
+/// Exactly one of `id_token` and `access_token`.
+fn only_token(fields: &Fields) -> Result<(Secret, Expect<'static>), Failure> {
+    match (fields.secret("id_token")?, fields.secret("access_token")?) {
+        (Some(token), None) => Ok((token, Expect::IdToken)),
+        (None, Some(token)) => Ok((token, Expect::AccessToken)),
+        (Some(_), Some(_)) => Err(Failure::malformed(
+            "id_token and access_token exclude each other",
+        )),
+        (None, None) => Err(Failure::malformed("id_token or access_token is missing")),
+    }
+}

@@ -1,0 +1,46 @@
+//! `POST /v1/token_refresh` of a session: it lasts longer, under the same token.
+use super::{Endpoints, answer::json, remaining};
+use crate::{
+    auth::SignedIn,
+    body::Body,
+    failure::Failure,
+    session::{Session, SessionToken},
+    status::Status,
+    telemetry::chain,
+};
+use http::Response;
+use serde::Serialize;
+use std::time::SystemTime;
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    access_token: &'a str,
+    username: &'a str,
+    database: &'a str,
+    expires_in: u64,
+    status: Status,
+}
+
+impl Endpoints {
+    pub(super) async fn token_refresh(
+        &self,
+        session: &Session<SignedIn>,
+        token: &SessionToken,
+        now: SystemTime,
+    ) -> Result<Response<Body>, Failure> {
+        self.0.auth.check_grant(&session.record)?;
+        let extended = self.0.auth.sessions().extend(session.key(), now).await;
+        let extended = extended.map_err(|error| {
+            tracing::warn!(error = chain(&error), "session not extended");
+            Failure::from(&error)
+        })?;
+        let session = extended.ok_or(Failure::SessionUnknown)?;
+        Ok(json(&Answer {
+            access_token: token.expose(),
+            username: session.record.identity.username(),
+            database: &session.record.database,
+            expires_in: remaining(&session, now).as_secs(),
+            status: Status::success("Token refreshed successfully"),
+        }))
+    }
+}
