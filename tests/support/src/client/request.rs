@@ -165,6 +165,10 @@ impl RequestBuilder {
         follow(&client, first, kept, change).await
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     fn into_http(mut self, parsed: &Uri) -> Result<Request<RequestBody>, ClientError> {
         let cookies = self.client.jar.as_ref().and_then(|jar| jar.header(parsed));
         // A test that writes its own cookies means them instead of the jar's.
