@@ -165,6 +165,12 @@ impl RequestBuilder {
         follow(&client, first, kept, change).await
     }
 
+    /// The first value of a header as text.
+    pub(crate) fn header_value(&self, name: HeaderName) -> Option<String> {
+        let value = self.headers.get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

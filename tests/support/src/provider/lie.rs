@@ -107,7 +107,7 @@ pub enum Lie {
     /// No keys at all.
     NoKeys,
 
-    // Token answers: applied in `token_answer.rs`.
+    // Token answers: applied in `token_answer.rs`, orders to refuse and to keep a refresh token in `token.rs`.
     /// This status and this OAuth error, whatever was asked.
     TokenError(u16, &'static str),
     /// Harmless: `token_type` is `bearer`.
@@ -136,7 +136,7 @@ pub enum Lie {
     ServerError(Endpoint),
     /// The body goes on for 64 MiB.
     EndlessBody(Endpoint),
-    /// The body is gzip: a kilobyte for each megabyte, 256 in all.
+    /// The body is gzip: a kilobyte for each megabyte, 64 in all.
     CompressedBomb(Endpoint),
     /// The right body with `Content-Type: text/html`.
     WrongContentType(Endpoint),

@@ -69,6 +69,7 @@ impl Provider {
                 |request: RequestBuilder, (name, value): &(&str, &str)| request.header(name, value);
             extra.iter().fold(request, add)
         };
+        let accept = start.header_value(http::header::ACCEPT);
         let answer = start.follow_with(wishes).await?;
         let is_form = answer.status == StatusCode::OK && answer.url.starts_with(issuer);
         if !is_form {
@@ -80,6 +81,10 @@ impl Provider {
             ("password", &password),
             ("choice", choice),
         ];
-        client.post(&answer.url).form(&fields).follow().await
+        let mut form = client.post(&answer.url).form(&fields);
+        if let Some(accept) = accept {
+            form = form.accept(&accept);
+        }
+        form.follow().await
     }
 }

@@ -9,9 +9,11 @@ use super::*;
 use crate::authority::Authority;
 use crate::client::{Answer, Client};
 
+mod extensions;
 mod flows;
 mod lies;
 mod mint;
+mod walk;
 
 /// A provider, and a relying party that is registered at it.
 struct Site {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -73,14 +74,18 @@ fn whole(bytes: Bytes) -> ReplyBody {
         .boxed_unsync()
 }
 
-/// 256 MiB of spaces, which JSON allows before its value.
+/// 64 MiB of spaces, which JSON allows before its value. Made once: it takes a second.
 fn bomb() -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    let block = vec![b' '; 1024 * 1024];
-    for _ in 0..256 {
-        encoder.write_all(&block).expect("a vector takes all");
-    }
-    encoder.finish().expect("a vector takes all").into()
+    static BOMB: OnceLock<Bytes> = OnceLock::new();
+    let make = || {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        let block = vec![b' '; 1024 * 1024];
+        for _ in 0..64 {
+            encoder.write_all(&block).expect("a vector takes all");
+        }
+        encoder.finish().expect("a vector takes all").into()
+    };
+    BOMB.get_or_init(make).clone()
 }
 
 /// So many bytes of white space.
