@@ -165,6 +165,16 @@ impl RequestBuilder {
         follow(&client, first, kept, change).await
     }
 
+    /// The first value of a header as text.
+    pub(crate) fn header_value(&self, name: HeaderName) -> Option<String> {
+        let value = self.headers.get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     fn into_http(mut self, parsed: &Uri) -> Result<Request<RequestBody>, ClientError> {
         let cookies = self.client.jar.as_ref().and_then(|jar| jar.header(parsed));
         // A test that writes its own cookies means them instead of the jar's.

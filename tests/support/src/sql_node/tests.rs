@@ -1,6 +1,7 @@
 //! The node over real sockets.
 
 mod endpoints;
+mod sso;
 mod streaming;
 mod transport;
 

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::*;
 use crate::sql_node::{CannedAnswer, Endpoint, Misbehaviour, Who};
@@ -241,4 +245,25 @@ async fn its_own_sso_handlers_show_that_they_were_reached() {
     let recorded = node.last_request();
     assert!(recorded.endpoint.is_sso_handler());
     assert_eq!(recorded.target, "/V1//callback/;x=1?code=a&state=b");
+}
+
+#[tokio::test]
+async fn odd_targets_are_recorded_as_they_came() {
+    let node = node().await;
+    let targets = [
+        "//v1//callback",
+        "/v1/%63allback?a=%2F&b=1/2",
+        "/v1/x/../callback",
+        "/v1;a/callback",
+        "http://other/v1/callback",
+    ];
+    for target in targets {
+        let mut tcp = TcpStream::connect(node.address()).await.unwrap();
+        let head = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        tcp.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tcp.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("x-sql-node-sso: reached"), "{target}");
+        assert_eq!(node.last_request().target, target);
+    }
 }
