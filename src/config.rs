@@ -11,6 +11,7 @@ mod callback;
 mod fault;
 mod files;
 mod grant;
+mod known;
 mod limits;
 mod listen;
 mod load;
@@ -26,6 +27,8 @@ mod section;
 mod sessions;
 mod sql_node;
 mod sso;
+mod syntax;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -95,7 +95,10 @@ fn origin(text: &str) -> Result<Url, Fault> {
 /// An absolute http or https URL without credentials.
 fn web_url(text: &str) -> Result<Url, Fault> {
     let example = "as in \"https://sql0.example.com:8443\"";
-    let not_url = || Fault::new("not a URL").cure(example).hiding_value();
+    let not_url = || match text.contains('@') {
+        true => Fault::new("not a URL").cure(example).hiding_value(),
+        false => Fault::new("not a URL").cure(example),
+    };
     // `Url` repairs what it can; a repaired issuer would never match a token.
     if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
         return Err(not_url());

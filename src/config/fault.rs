@@ -20,7 +20,7 @@ impl Fault {
 
     /// An option that the configuration's contract knows and this program does not have yet.
     pub(super) fn unavailable() -> Self {
-        Self::new("not available in this version").cure("leave it out")
+        Self::new("not available in this version").cure("leave it out, or at its default")
     }
 
     /// What to write instead, as an instruction.
@@ -53,6 +53,7 @@ pub(super) fn nearest<'a>(
         })
         // A third of the letters wrong is another word; the compilers' usual measure.
         .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
+        .filter(|(distance, candidate)| *distance < candidate.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -71,6 +72,7 @@ mod tests {
         assert_eq!(nearest("Idle_Timeout", known), Some("idle_timeout"));
         assert_eq!(nearest("ulr", known), Some("url"));
         assert_eq!(nearest("password", known), None);
+        assert_eq!(nearest("b", ["a"]), None);
         assert_eq!(nearest(&"u".repeat(100_000), known), None);
     }
 }

@@ -74,7 +74,7 @@ impl<'a> Draft<'a> {
             Some(config) if self.syntax.is_empty() && self.reading.is_clean() => Ok(config),
             _ => Err(self
                 .reading
-                .into_mistakes(file_name, self.text, self.syntax)),
+                .into_mistakes(file_name, self.text, &self.syntax)),
         }
     }
 }

@@ -191,13 +191,16 @@ fn credential_name(name: &str) -> Result<String, Fault> {
     plain.then(|| name.to_owned()).ok_or_else(|| {
         Fault::new("not the name of a credential")
             .cure("the name given to LoadCredential=, without a slash")
+            .hiding_value()
     })
 }
 
 fn variable_name(name: &str) -> Result<String, Fault> {
     let plain = !name.is_empty() && !name.contains(['=', '\0']);
     plain.then(|| name.to_owned()).ok_or_else(|| {
-        Fault::new("not the name of a variable").cure("the name alone, without `$` and `=`")
+        Fault::new("not the name of a variable")
+            .cure("the name alone, without `=` and value")
+            .hiding_value()
     })
 }
 

@@ -11,7 +11,7 @@ pub(super) fn duration(
     range: RangeInclusive<Duration>,
 ) -> impl Fn(&DeValue<'_>) -> Result<Duration, Fault> {
     move |value| {
-        let text = with_unit(value, "a duration", "s")?;
+        let text = with_unit(value, "a duration", "s", "30s")?;
         let duration = humantime::parse_duration(text).map_err(|_| {
             Fault::new("not a duration")
                 .cure("a number and its unit, as in \"500ms\", \"30s\", \"5m\" or \"8h\"")
@@ -28,7 +28,7 @@ pub(super) fn duration(
 /// A size in bytes such as `"64KiB"`, in `range`.
 pub(super) fn size(range: RangeInclusive<usize>) -> impl Fn(&DeValue<'_>) -> Result<usize, Fault> {
     move |value| {
-        let text = with_unit(value, "a size", "KiB")?;
+        let text = with_unit(value, "a size", "", "64KiB")?;
         let bytes = bytes(text).ok_or_else(|| {
             Fault::new("not a size")
                 .cure("a number and its unit, as in \"512\", \"64KiB\", \"1MiB\" or \"2MB\"")
@@ -42,14 +42,19 @@ pub(super) fn size(range: RangeInclusive<usize>) -> impl Fn(&DeValue<'_>) -> Res
 }
 
 /// The text of a value with a unit; a bare number is answered with how to write it.
-fn with_unit<'a>(value: &'a DeValue<'_>, wanted: &str, unit: &str) -> Result<&'a str, Fault> {
-    let example = match value {
+fn with_unit<'a>(
+    value: &'a DeValue<'_>,
+    wanted: &str,
+    unit: &str,
+    example: &str,
+) -> Result<&'a str, Fault> {
+    let written = match value {
         DeValue::String(text) => return Ok(text),
         DeValue::Integer(number) => integer(number).filter(|number| *number >= 0),
         _ => None,
     };
-    let cure = format!("write \"{}{unit}\"", example.unwrap_or(30));
-    Err(wrong_kind(value, wanted, &cure))
+    let example = written.map_or(example.to_owned(), |number| format!("{number}{unit}"));
+    Err(wrong_kind(value, wanted, &format!("write \"{example}\"")))
 }
 
 fn bytes(text: &str) -> Option<usize> {

@@ -72,7 +72,7 @@ pub(super) fn except<T>(
     parse: impl Fn(&DeValue<'_>) -> Result<T, Fault>,
 ) -> impl Fn(&DeValue<'_>) -> Result<T, Fault> {
     move |value| match value.as_str() {
-        Some(text) if text == later => Err(Fault::unavailable()),
+        Some(text) if text == later => Err(Fault::unavailable().cure("use another value")),
         _ => parse(value),
     }
 }
