@@ -22,6 +22,8 @@ mod mint;
 mod provider;
 mod remote;
 mod sign_in;
+#[cfg(test)]
+mod stand_in;
 mod trust;
 mod verify;
 

@@ -1,4 +1,7 @@
 //! The sign-in with an authorization code: the way out, the way back, and the way to end it.
+#[cfg(test)]
+mod tests;
+
 use super::{
     Expect, Identity, OAuthError, OidcError, TokenFault,
     client::TokenAnswer,
