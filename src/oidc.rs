@@ -24,6 +24,7 @@ mod remote;
 mod sign_in;
 #[cfg(test)]
 mod stand_in;
+mod token_endpoint;
 mod trust;
 mod verify;
 

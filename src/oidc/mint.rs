@@ -20,7 +20,7 @@ use std::{
 /// A key of the provider, good for one algorithm.
 pub(super) struct Mint {
     alg: &'static str,
-    kid: &'static str,
+    kid: String,
     pair: Pair,
 }
 
@@ -38,7 +38,7 @@ pub(super) static ES384: LazyLock<Mint> =
     LazyLock::new(|| elliptic("ES384", "P-384", &ECDSA_P384_SHA384_FIXED_SIGNING));
 pub(super) static EDDSA: LazyLock<Mint> = LazyLock::new(|| Mint {
     alg: "EdDSA",
-    kid: "key-EdDSA",
+    kid: "key-EdDSA".to_owned(),
     pair: Pair::Ed25519(Ed25519KeyPair::generate().unwrap()),
 });
 
@@ -51,11 +51,7 @@ fn rsa(alg: &'static str, encoding: &'static dyn RsaEncoding) -> Mint {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
     Mint {
         alg,
-        kid: if alg == "RS256" {
-            "key-RS256"
-        } else {
-            "key-PS256"
-        },
+        kid: format!("key-{alg}"),
         pair: Pair::Rsa(pair, encoding),
     }
 }
@@ -68,19 +64,15 @@ fn elliptic(
     let pair = EcdsaKeyPair::generate(algorithm).unwrap();
     Mint {
         alg,
-        kid: if alg == "ES256" {
-            "key-ES256"
-        } else {
-            "key-ES384"
-        },
+        kid: format!("key-{alg}"),
         pair: Pair::Elliptic(pair, curve),
     }
 }
 
 /// A fresh key for ES256 that no set holds yet.
-pub(super) fn rotated(kid: &'static str) -> Mint {
+pub(super) fn rotated(kid: &str) -> Mint {
     Mint {
-        kid,
+        kid: kid.to_owned(),
         ..elliptic("ES256", "P-256", &ECDSA_P256_SHA256_FIXED_SIGNING)
     }
 }
@@ -88,7 +80,7 @@ pub(super) fn rotated(kid: &'static str) -> Mint {
 impl Mint {
     /// The public half.
     pub(super) fn jwk(&self) -> Value {
-        let (alg, kid) = (self.alg, self.kid);
+        let (alg, kid) = (self.alg, &self.kid);
         match &self.pair {
             Pair::Rsa(pair, _) => {
                 // PKCS#1: two headers of four bytes and a sign byte, then the modulus.
@@ -96,11 +88,9 @@ impl Mint {
                 json!({"kty": "RSA", "kid": kid, "alg": alg, "use": "sig", "n": n, "e": "AQAB"})
             }
             Pair::Elliptic(pair, curve) => {
-                let (x, y) = {
-                    let point = &pair.public_key().as_ref()[1..];
-                    let (x, y) = point.split_at(point.len() / 2);
-                    (base64(x), base64(y))
-                };
+                let point = &pair.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
+                let (x, y) = (base64(x), base64(y));
                 json!({"kty": "EC", "crv": curve, "kid": kid, "alg": alg, "x": x, "y": y})
             }
             Pair::Ed25519(pair) => {
@@ -153,6 +143,10 @@ impl Mint {
 
 pub(super) fn base64(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub(super) fn from_base64(text: &str) -> Vec<u8> {
+    BASE64_URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
 /// A set that publishes these keys.

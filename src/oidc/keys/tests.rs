@@ -1,7 +1,7 @@
 //! Which keys are believed, and which of them is tried.
 use super::*;
 use crate::oidc::mint::{
-    ES256, ES384, Mint, RS256, base64, id_claims, jwk_set, key_set, rotated, rules,
+    ES256, ES384, Mint, RS256, base64, from_base64, id_claims, jwk_set, key_set, rotated, rules,
 };
 use serde_json::json;
 
@@ -11,9 +11,8 @@ fn check(
     algorithm: Algorithm,
     kid: Option<&str>,
 ) -> Result<(), TokenFault> {
-    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
     let (signed, signature) = token.rsplit_once('.').unwrap();
-    let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let signature = from_base64(signature);
     keys.verify(algorithm, kid, signed.as_bytes(), &signature)
 }
 
@@ -84,7 +83,7 @@ fn unusable_keys_are_passed_over_and_do_not_hurt_the_others() {
 fn harmless_differences_between_providers_are_accepted() {
     let token = RS256.token(&id_claims());
     let n = RS256.jwk()["n"].as_str().unwrap().to_owned();
-    let padded = [&[0][..], &base64_bytes(&n)].concat();
+    let padded = [&[0][..], &from_base64(&n)].concat();
     for jwk in [
         with(RS256.jwk(), "alg", json!(null)),
         with(RS256.jwk(), "use", json!(null)),
@@ -99,11 +98,6 @@ fn harmless_differences_between_providers_are_accepted() {
             "{jwk}"
         );
     }
-}
-
-fn base64_bytes(text: &str) -> Vec<u8> {
-    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-    BASE64_URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The code flow against a real HTTP server.
 use super::*;
 use crate::oidc::{
+    OAuthError,
     mint::{ES256, NOW, at, base64, id_claims},
     stand_in::{StandIn, TOKEN},
 };

@@ -4,7 +4,7 @@ mod sign_in;
 
 use super::*;
 use crate::oidc::mint::{ES256, NOW, access_claims, at, id_claims, key_set, rules};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// `claims` with one claim replaced; `null` takes it away.
