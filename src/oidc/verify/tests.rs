@@ -62,6 +62,13 @@ fn debug_of_an_identity_shows_neither_groups_nor_session() {
 }
 
 #[test]
+fn an_identity_survives_its_session_record() {
+    let identity = id_token(&with(id_claims(), "exp", json!(NOW as f64 + 0.25))).unwrap();
+    let record = serde_json::to_string(&identity).unwrap();
+    assert_eq!(serde_json::from_str::<Identity>(&record).unwrap(), identity);
+}
+
+#[test]
 fn each_broken_claim_of_an_id_token_is_refused() {
     let cases = [
         ("iss", json!(null), TokenFault::Issuer),
