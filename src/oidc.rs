@@ -22,6 +22,9 @@ mod mint;
 mod provider;
 mod remote;
 mod sign_in;
+#[cfg(test)]
+mod stand_in;
+mod token_endpoint;
 mod trust;
 mod verify;
 

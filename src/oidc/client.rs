@@ -3,8 +3,8 @@ use super::metadata::Metadata;
 use crate::{config, secret::Secret};
 use openidconnect::{
     AccessToken, AuthType, ClientId, ClientSecret, EmptyAdditionalClaims, EndpointNotSet,
-    EndpointSet, IdToken, IssuerUrl, JsonWebKeySet, OAuth2TokenResponse, RefreshToken, Scope,
-    TokenResponse,
+    EndpointSet, IdToken, IssuerUrl, JsonWebKeySet, OAuth2TokenResponse, RedirectUrl, RefreshToken,
+    Scope, TokenResponse,
     core::{
         CoreAuthDisplay, CoreAuthPrompt, CoreClientAuthMethod, CoreErrorResponseType,
         CoreGenderClaim, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
@@ -13,8 +13,8 @@ use openidconnect::{
     },
 };
 use serde::{Deserialize, Deserializer, Serialize};
-use std::time::Duration;
-use url::ParseError;
+use std::{borrow::Cow, time::Duration};
+use url::{ParseError, Url};
 
 /// The library's client with [`TokenAnswer`] in place of its own answer type.
 pub(super) type Client = openidconnect::Client<
@@ -76,6 +76,11 @@ fn auth_type(metadata: &Metadata) -> AuthType {
         }
         _ => AuthType::BasicAuth,
     }
+}
+
+/// The callback address in the library's type; must be the same text in both requests.
+pub(super) fn redirect_url(address: &Url) -> Cow<'static, RedirectUrl> {
+    Cow::Owned(RedirectUrl::from_url(address.clone()))
 }
 
 /// The token endpoint's answer. The ID token stays text, because every token goes through the

@@ -20,10 +20,8 @@ pub enum OidcError {
     Nonsense {
         /// Its name in config.toml.
         provider: String,
-        /// What is wrong with which answer.
+        /// What is wrong with which answer; bounded, and never quotes a secret.
         what: String,
-        /// What the parser said, where it cannot quote a secret.
-        source: Option<Cause>,
     },
     /// The token's: it proves nothing.
     #[error(transparent)]

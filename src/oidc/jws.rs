@@ -1,4 +1,7 @@
 //! Compact JWS (RFC 7515 section 7.1), read strictly; its claims only after its signature.
+#[cfg(test)]
+mod tests;
+
 use super::{TokenFault, algorithm, claims::Claims, json, keys::KeySet};
 use crate::config::Algorithm;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};

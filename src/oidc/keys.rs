@@ -25,8 +25,8 @@ struct Key {
 /// Why an answer is not a key set.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum KeySetError {
-    #[error("its key set is not a JWK Set")]
-    Malformed(#[source] serde_json::Error),
+    #[error("its key set is malformed: {0}")]
+    Malformed(serde_json::Error),
     #[error("its key set has {0} keys, and at most {MAX_KEYS} are read")]
     TooMany(usize),
 }

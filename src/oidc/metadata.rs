@@ -25,9 +25,9 @@ pub(super) struct Metadata {
 /// Why a document is not the metadata of the configured provider.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MetadataError {
-    #[error("its metadata is incomplete or malformed")]
-    Malformed(#[source] serde_json::Error),
-    #[error("its metadata is of another issuer; copy `issuer` exactly as \"{0}\"")]
+    #[error("its metadata is malformed: {0}")]
+    Malformed(serde_json::Error),
+    #[error("its metadata is of another issuer; copy `issuer` exactly as {0:?}")]
     Issuer(String),
     #[error("its metadata has a {0} without https")]
     Insecure(&'static str),
@@ -42,8 +42,7 @@ impl Metadata {
     pub(super) fn parse(body: &[u8], issuer: &str) -> Result<Self, MetadataError> {
         let metadata: Self = serde_json::from_slice(body).map_err(MetadataError::Malformed)?;
         if metadata.issuer != issuer {
-            let quoted = metadata.issuer.escape_debug().take(MAX_QUOTED).collect();
-            return Err(MetadataError::Issuer(quoted));
+            return Err(MetadataError::Issuer(metadata.issuer));
         }
         let is_local = Url::parse(issuer).is_ok_and(|issuer| is_plain_loopback(&issuer));
         match metadata.insecure_endpoint(is_local) {
@@ -90,6 +89,3 @@ fn is_plain_loopback(url: &Url) -> bool {
     };
     url.scheme() == "http" && is_loopback
 }
-
-/// Characters of a foreign issuer in our message: enough for a real one.
-const MAX_QUOTED: usize = 256;

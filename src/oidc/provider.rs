@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{config, http_client::HttpClient, secret::Secret};
 use std::{
-    fmt,
+    error::Error,
+    fmt, iter, mem,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -82,14 +83,12 @@ impl Provider {
                     REFRESH
                 }
                 Err(error) => {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    warn!(provider, %error, cause, "discovery failed");
-                    let pause = retry;
-                    retry = (retry * 2).min(LAST_RETRY);
-                    pause
+                    warn!(provider, %error, causes = causes(&error), "discovery failed");
+                    let longer = (retry * 2).min(LAST_RETRY);
+                    mem::replace(&mut retry, longer)
                 }
             };
-            tokio::time::sleep(pause.mul_f64(1.0 + jitter())).await;
+            tokio::time::sleep(with_jitter(pause)).await;
         }
     }
 
@@ -152,12 +151,19 @@ impl Provider {
     }
 }
 
-/// A random part of up to a tenth, so that a fleet does not ask in step.
-fn jitter() -> f64 {
-    let mut byte = [0];
+/// What lies beneath `error`, outermost first: the network's reason is some levels down.
+fn causes(error: &OidcError) -> String {
+    let chain = iter::successors(error.source(), |&cause| cause.source());
+    let chain: Vec<String> = chain.map(ToString::to_string).collect();
+    chain.join(": ")
+}
+
+/// Up to a tenth longer, at random, so that a fleet does not ask in step.
+fn with_jitter(pause: Duration) -> Duration {
+    let mut random = [0];
     // Without randomness there is no jitter, and no harm.
-    let _ = aws_lc_rs::rand::fill(&mut byte);
-    f64::from(byte[0]) / 2550.0
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    pause.mul_f64(1.0 + f64::from(random[0]) / 2550.0)
 }
 
 /// Sign-ins that arrive while a provider is down learn so at once instead of waiting each for

@@ -2,7 +2,6 @@
 use super::{
     OidcError,
     client::{self, Client},
-    error::Cause,
     keys::KeySet,
     metadata::{self, Metadata},
 };
@@ -13,7 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
-use std::{error::Error, sync::Arc};
+use std::{fmt::Display, sync::Arc};
 
 /// One provider as seen over the network.
 pub(super) struct Remote {
@@ -41,9 +40,9 @@ impl Remote {
             return Err(self.nonsense("its metadata does not come as application/json"));
         }
         let metadata = Metadata::parse(answer.body(), &self.config.issuer)
-            .map_err(|error| self.nonsense_because(error))?;
+            .map_err(|error| self.nonsense(error))?;
         let client = client::client(&self.config, self.client_secret.as_ref(), &metadata)
-            .map_err(|error| self.nonsense_because(error))?;
+            .map_err(|error| self.nonsense(error))?;
         let keys = self.keys(metadata.jwks_uri.as_str()).await?;
         Ok((Discovered { metadata, client }, keys))
     }
@@ -55,7 +54,7 @@ impl Remote {
     pub(super) async fn keys(&self, address: &str) -> Result<KeySet, OidcError> {
         let answer = self.document(address).await?;
         let keys = KeySet::parse(answer.body(), &self.config.algorithms)
-            .map_err(|error| self.nonsense_because(error))?;
+            .map_err(|error| self.nonsense(error))?;
         if keys.is_empty() {
             let provider = &self.config.name;
             tracing::warn!(
@@ -69,7 +68,7 @@ impl Remote {
     /// A failure of the HTTP client in terms of whose fault it is.
     pub(super) fn failed(&self, error: HttpClientError) -> OidcError {
         match error {
-            HttpClientError::TooLarge(_) => self.nonsense_because(error),
+            HttpClientError::TooLarge(_) => self.nonsense(error),
             _ => OidcError::Unreachable {
                 provider: self.config.name.clone(),
                 source: Arc::new(error),
@@ -77,21 +76,11 @@ impl Remote {
         }
     }
 
-    /// An answer that cannot be used.
-    pub(super) fn nonsense(&self, what: impl Into<String>) -> OidcError {
-        self.unusable(what.into(), None)
-    }
-
-    /// An answer that cannot be used, and the parser's reason for it.
-    fn nonsense_because(&self, error: impl Error + Send + Sync + 'static) -> OidcError {
-        self.unusable(error.to_string(), Some(Arc::new(error)))
-    }
-
-    fn unusable(&self, what: String, source: Option<Cause>) -> OidcError {
+    /// An answer that cannot be used, and why.
+    pub(super) fn nonsense(&self, why: impl Display) -> OidcError {
         OidcError::Nonsense {
             provider: self.config.name.clone(),
-            what,
-            source,
+            what: why.to_string().chars().take(MAX_REASON).collect(),
         }
     }
 
@@ -99,7 +88,7 @@ impl Remote {
         let request = Request::get(address)
             .header(header::ACCEPT, "application/json")
             .body(Vec::new())
-            .map_err(|error| self.nonsense_because(error))?;
+            .map_err(|error| self.nonsense(error))?;
         let answer = self.http.send(request).await;
         let answer = answer.map_err(|error| self.failed(error))?;
         if answer.status() != StatusCode::OK {
@@ -124,3 +113,6 @@ fn is_json(answer: &Response<Bytes>) -> bool {
 
 /// Metadata is a few KiB, a thousand RSA keys are half a MiB.
 const MAX_DOCUMENT: usize = 1024 * 1024;
+
+/// Characters of a reason: parsers quote what they stumble over, however long it is.
+const MAX_REASON: usize = 300;

@@ -1,23 +1,14 @@
 //! The sign-in with an authorization code: the way out, the way back, and the way to end it.
-use super::{
-    Expect, Identity, OAuthError, OidcError, TokenFault,
-    client::TokenAnswer,
-    provider::Provider,
-    remote::{Discovered, Remote},
-};
-use crate::{http_client::HttpClientError, secret::Secret};
-use futures_util::{FutureExt, future::BoxFuture};
+#[cfg(test)]
+mod tests;
+
+use super::{Expect, Identity, OidcError, TokenFault, client::redirect_url, provider::Provider};
+use crate::secret::Secret;
 use openidconnect::{
-    AsyncHttpClient, AuthenticationFlow, AuthorizationCode, CsrfToken, ErrorResponseType,
-    HttpRequest, HttpResponse, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RefreshToken, RequestTokenError, Scope, StandardErrorResponse,
-    core::{CoreResponseType, CoreRevocableToken},
+    AuthenticationFlow, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier, Scope,
+    core::CoreResponseType,
 };
-use std::{
-    borrow::Cow,
-    fmt::Display,
-    time::{Instant, SystemTime},
-};
+use std::time::{Instant, SystemTime};
 use url::Url;
 
 /// One attempt to sign in, fresh in every part.
@@ -64,7 +55,7 @@ impl Provider {
             .authorize_url(flow, || state, || nonce)
             .add_scopes(scopes.map(Scope::new))
             .set_pkce_challenge(challenge)
-            .set_redirect_uri(redirect_uri(attempt.redirect_uri))
+            .set_redirect_uri(redirect_url(attempt.redirect_uri))
             .url();
         Ok(url)
     }
@@ -75,19 +66,18 @@ impl Provider {
     /// # Errors
     /// Present and wrong, or missing although the provider promises it.
     pub async fn check_response_issuer(&self, iss: Option<&str>) -> Result<(), OidcError> {
-        let is_promised = || async {
-            let discovered = self.discovered().await?;
-            Ok::<_, OidcError>(
-                discovered
-                    .metadata
-                    .authorization_response_iss_parameter_supported,
-            )
-        };
         let is_right = match iss {
             Some(iss) => iss == self.config().issuer,
-            None => !is_promised().await?,
+            None => {
+                let metadata = &self.discovered().await?.metadata;
+                !metadata.authorization_response_iss_parameter_supported
+            }
         };
-        is_right.then_some(()).ok_or(TokenFault::Issuer.into())
+        if is_right {
+            Ok(())
+        } else {
+            Err(TokenFault::Issuer.into())
+        }
     }
 
     /// Exchanges the authorization code and verifies the ID token that comes for it.
@@ -158,69 +148,4 @@ impl Provider {
             .extend_pairs(post_logout.map(|uri| ("post_logout_redirect_uri", uri)));
         Some(url)
     }
-}
-
-/// The library's calls go out through our bounded client.
-impl<'c> AsyncHttpClient<'c> for Remote {
-    type Error = HttpClientError;
-    type Future = BoxFuture<'c, Result<HttpResponse, HttpClientError>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        async { Ok(self.http.send(request).await?.map(Vec::from)) }.boxed()
-    }
-}
-
-impl Remote {
-    async fn exchange(
-        &self,
-        discovered: &Discovered,
-        code: &Secret,
-        verifier: &Secret,
-        address: &Url,
-    ) -> Result<TokenAnswer, OidcError> {
-        discovered
-            .client
-            .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
-            .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
-            .set_redirect_uri(redirect_uri(address))
-            .request_async(self)
-            .await
-            .map_err(|error| self.refusal(error))
-    }
-
-    async fn revoke(&self, discovered: &Discovered, token: &Secret) -> Result<(), OidcError> {
-        let Some(endpoint) = discovered.metadata.revocation_endpoint.clone() else {
-            return Ok(());
-        };
-        let client = discovered.client.clone().set_revocation_url(endpoint);
-        let token = RefreshToken::new(token.expose().to_owned());
-        let Ok(request) = client.revoke_token(CoreRevocableToken::RefreshToken(token)) else {
-            return Ok(()); // plain http on loopback, to which the library sends no token
-        };
-        let outcome = request.request_async(self).await;
-        outcome.map_err(|error| self.refusal(error))
-    }
-
-    /// The library's error in terms of whose fault it is. Bodies that cannot be parsed, and
-    /// what the parser says about them, may quote tokens: only the place of the mistake stays.
-    fn refusal<T: ErrorResponseType + Display>(
-        &self,
-        error: RequestTokenError<HttpClientError, StandardErrorResponse<T>>,
-    ) -> OidcError {
-        match error {
-            RequestTokenError::ServerResponse(answer) => {
-                OAuthError::from(answer.error().to_string().as_str()).into()
-            }
-            RequestTokenError::Request(error) => self.failed(error),
-            RequestTokenError::Parse(error, _) => {
-                let place = error.path();
-                self.nonsense(format!("its token endpoint's answer is wrong at {place}"))
-            }
-            RequestTokenError::Other(what) => self.nonsense(format!("its token endpoint: {what}")),
-        }
-    }
-}
-
-fn redirect_uri(address: &Url) -> Cow<'_, RedirectUrl> {
-    Cow::Owned(RedirectUrl::from_url(address.clone()))
 }

@@ -82,3 +82,40 @@ fn system_authorities() -> Result<RootCertStore, TrustError> {
     }
     Ok(roots)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oidc::mint;
+    use std::fs;
+
+    fn with_ca(text: &str) -> Result<ClientConfig, TrustError> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = mint::rules();
+        config.ca = Some(folder.path().join("ca.crt"));
+        fs::write(folder.path().join("ca.crt"), text).unwrap();
+        tls_client(&config)
+    }
+
+    #[test]
+    fn a_ca_file_must_hold_certificates() {
+        let signed = rcgen::generate_simple_self_signed(["idp.example.com".to_owned()]).unwrap();
+        assert!(with_ca(&signed.cert.pem()).is_ok());
+        assert!(matches!(with_ca(""), Err(TrustError::Empty(_))));
+        let key = signed.signing_key.serialize_pem();
+        assert!(matches!(with_ca(&key), Err(TrustError::Empty(_))));
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(matches!(with_ca(broken), Err(TrustError::Unusable { .. })));
+    }
+
+    #[test]
+    fn a_missing_ca_file_is_named() {
+        let mut config = mint::rules();
+        config.ca = Some("/nowhere/ca.crt".into());
+        let error = tls_client(&config).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot read the certificates in /nowhere/ca.crt"
+        );
+    }
+}

@@ -1,5 +1,6 @@
 //! The one set of rules by which a token proves an identity.
 mod identity;
+mod names;
 #[cfg(test)]
 mod tests;
 
@@ -7,7 +8,7 @@ pub use identity::Identity;
 
 use super::{
     TokenFault, algorithm,
-    claims::{self, Claims},
+    claims::Claims,
     jws::{Jws, Kind},
     keys::KeySet,
 };
@@ -17,7 +18,6 @@ use crate::{
     token_kind::TokenKind,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde_json::Value;
 use std::time::SystemTime;
 
 /// What a token is expected to be.
@@ -69,24 +69,15 @@ pub(super) fn verify(
         claims.instant("iat")?.ok_or(TokenFault::Claim("iat"))?;
     }
     let expires_at = check_times(rules, claims, now)?;
-    if let Expect::SignIn {
-        nonce,
-        access_token,
-        code,
-    } = expect
-    {
-        check_nonce(claims, nonce)?;
-        check_hash(claims, "at_hash", algorithm, access_token)?;
-        check_hash(claims, "c_hash", algorithm, code)?;
-    }
+    check_companions(claims, algorithm, expect)?;
     Ok(Identity {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
-        subject: name(claims.find("sub"), MAX_SUBJECT, "sub")?.to_owned(),
-        username: username(rules, claims)?.to_owned(),
-        groups: groups(rules, claims)?,
+        subject: names::subject(claims)?,
+        username: names::username(rules, claims)?,
+        groups: names::groups(rules, claims)?,
         expires_at,
-        sid: provider_session(claims)?,
+        sid: names::provider_session(claims)?,
         token_kind,
     })
 }
@@ -123,7 +114,7 @@ fn check_access_token_audience(
     claims: Claims<'_>,
 ) -> Result<(), TokenFault> {
     let audiences = claims.one_or_many("aud")?;
-    let client = name(claims.find("client_id"), MAX_CLIENT_ID, "client_id")?;
+    let client = names::client(claims)?;
     let is_named = |audience: &String| audiences.contains(&audience.as_str());
     if rules.audiences.iter().any(is_named) {
         return Ok(());
@@ -159,6 +150,25 @@ fn check_times(
     Ok(expires_at)
 }
 
+/// What binds the ID token of a sign-in to that sign-in.
+fn check_companions(
+    claims: Claims<'_>,
+    algorithm: Algorithm,
+    expect: Expect<'_>,
+) -> Result<(), TokenFault> {
+    let Expect::SignIn {
+        nonce,
+        access_token,
+        code,
+    } = expect
+    else {
+        return Ok(());
+    };
+    check_nonce(claims, nonce)?;
+    check_hash(claims, "at_hash", algorithm, access_token)?;
+    check_hash(claims, "c_hash", algorithm, code)
+}
+
 fn check_nonce(claims: Claims<'_>, nonce: &Secret) -> Result<(), TokenFault> {
     match claims.text("nonce")? {
         Some(text) if nonce.matches(text) => Ok(()),
@@ -185,91 +195,3 @@ fn check_hash(
     }
     Ok(())
 }
-
-/// `sub` stands in only where the operator has not asked for a certain claim.
-fn username<'a>(rules: &config::Provider, claims: Claims<'a>) -> Result<&'a str, TokenFault> {
-    let claim = rules.username_claim.as_str();
-    let value = match claims.find(claim) {
-        None if claim == DEFAULT_USERNAME_CLAIM => claims.find("sub"),
-        value => value,
-    };
-    let username = name(value, MAX_USERNAME, "username_claim")?;
-    if claim == "email" {
-        check_email(username, claims)?;
-    }
-    Ok(username)
-}
-
-/// An address that the provider has not verified is whatever its user typed in; one with two
-/// `@` is read differently by different readers.
-fn check_email(address: &str, claims: Claims<'_>) -> Result<(), TokenFault> {
-    let is_verified = match claims.find("email_verified") {
-        Some(Value::Bool(verified)) => *verified,
-        Some(Value::String(verified)) => verified == "true", // as some providers write it
-        _ => false,
-    };
-    if !is_verified {
-        return Err(TokenFault::Claim("email_verified"));
-    }
-    if address.split('@').filter(|part| !part.is_empty()).count() != 2
-        || address.matches('@').count() != 1
-    {
-        return Err(TokenFault::Claim("email"));
-    }
-    Ok(())
-}
-
-/// An array, or a text with commas, or with spaces, between the names.
-fn groups(rules: &config::Provider, claims: Claims<'_>) -> Result<Vec<String>, TokenFault> {
-    let fault = TokenFault::Claim("groups_claim");
-    let names: Vec<&str> = match claims.find(&rules.groups_claim) {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(items)) => claims::strings(items).ok_or(fault)?,
-        // A comma ends a name that may hold spaces.
-        Some(Value::String(text)) if text.contains(',') => text.split(',').map(str::trim).collect(),
-        Some(Value::String(text)) => text.split_whitespace().collect(),
-        Some(_) => return Err(fault),
-    };
-    if names.len() > MAX_GROUPS {
-        return Err(fault);
-    }
-    let names = names.into_iter().filter(|name| !name.is_empty());
-    Ok(names.map(str::to_owned).collect())
-}
-
-fn provider_session(claims: Claims<'_>) -> Result<Option<String>, TokenFault> {
-    match claims.find("sid") {
-        None => Ok(None),
-        value => Ok(Some(name(value, MAX_SESSION_ID, "sid")?.to_owned())),
-    }
-}
-
-/// A claim that must be there and be a name.
-fn name<'a>(
-    value: Option<&'a Value>,
-    max: usize,
-    claim: &'static str,
-) -> Result<&'a str, TokenFault> {
-    value
-        .and_then(Value::as_str)
-        .filter(|text| claims::is_name(text, max))
-        .ok_or(TokenFault::Claim(claim))
-}
-
-/// What config.toml has when the operator says nothing.
-const DEFAULT_USERNAME_CLAIM: &str = "preferred_username";
-
-/// OpenID Connect Core section 2: at most 255 ASCII characters.
-const MAX_SUBJECT: usize = 255;
-
-/// The longest e-mail address has 254 bytes.
-const MAX_USERNAME: usize = 256;
-
-/// Client identifiers are short names, UUIDs or, at most, URLs.
-const MAX_CLIENT_ID: usize = 2048;
-
-/// Session identifiers are UUIDs or hashes.
-const MAX_SESSION_ID: usize = 255;
-
-/// More do not fit into a token of real life; the grants are compared with each of them.
-const MAX_GROUPS: usize = 1_000;

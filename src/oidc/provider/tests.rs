@@ -1,1 +1,234 @@
+//! Discovery and keys against a real HTTP server.
+use super::*;
+use crate::oidc::{
+    mint::{self, ES256, RS256, at, id_claims, jwk_set, rotated},
+    stand_in::{self, KEYS, METADATA, StandIn},
+};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 
+async fn verify(provider: &Provider, token: &Secret) -> Result<Identity, OidcError> {
+    provider.verify(token, Expect::IdToken, at(mint::NOW)).await
+}
+
+/// What the provider is blamed for.
+fn blame(outcome: Result<Identity, OidcError>) -> String {
+    match outcome {
+        Err(OidcError::Nonsense { what, .. }) => what,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn is_fault(outcome: &Result<Identity, OidcError>, fault: TokenFault) -> bool {
+    matches!(outcome, Err(OidcError::Token(found)) if *found == fault)
+}
+
+#[tokio::test]
+async fn the_first_token_discovers_the_provider() {
+    let stand_in = StandIn::start().await;
+    let provider = stand_in.provider(None);
+    assert!(!provider.is_ready());
+    let token = stand_in.token(&RS256, id_claims());
+    let identity = verify(&provider, &token).await.unwrap();
+    assert_eq!(identity.issuer(), stand_in.issuer);
+    assert!(provider.is_ready());
+    assert_eq!(stand_in.asked(METADATA).len(), 1);
+    assert_eq!(stand_in.asked(KEYS).len(), 1);
+}
+
+#[tokio::test]
+async fn malformed_and_forbidden_tokens_ask_the_provider_nothing_more() {
+    let stand_in = StandIn::start().await;
+    let provider = stand_in.provider(None);
+    let malformed = verify(&provider, &Secret::new("a.b.c")).await;
+    assert!(is_fault(&malformed, TokenFault::Malformed), "{malformed:?}");
+    assert!(stand_in.asked(METADATA).is_empty());
+    let header = json!({"alg": "none", "kid": "unknown"});
+    let none = Secret::new(ES256.token_with(&header, &id_claims()));
+    let none = verify(&provider, &none).await;
+    assert!(is_fault(&none, TokenFault::Algorithm), "{none:?}");
+    assert_eq!(stand_in.asked(KEYS).len(), 1);
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_keys_is_one_request() {
+    let stand_in = StandIn::start().await;
+    let provider = stand_in.provider(None);
+    let good = stand_in.token(&ES256, id_claims());
+    verify(&provider, &good).await.unwrap();
+    let tokens: Vec<Secret> = (0..50)
+        .map(|number| {
+            let header = json!({"alg": "ES256", "kid": format!("random-{number}")});
+            Secret::new(ES256.token_with(&header, &id_claims()))
+        })
+        .collect();
+    for outcome in join_all(tokens.iter().map(|token| verify(&provider, token))).await {
+        assert!(is_fault(&outcome, TokenFault::UnknownKey), "{outcome:?}");
+    }
+    let later = verify(&provider, &tokens[0]).await;
+    assert!(is_fault(&later, TokenFault::UnknownKey), "{later:?}");
+    assert_eq!(stand_in.asked(KEYS).len(), 2);
+    verify(&provider, &good).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_found_at_the_first_token_that_names_it() {
+    let stand_in = StandIn::start().await;
+    let provider = stand_in.provider(None);
+    let old = stand_in.token(&ES256, id_claims());
+    verify(&provider, &old).await.unwrap();
+    let new = rotated("new");
+    stand_in.page(KEYS, 200, "application/json", &jwk_set(&[new.jwk()]));
+    let token = stand_in.token(&new, id_claims());
+    verify(&provider, &token).await.unwrap();
+    let withdrawn = verify(&provider, &old).await;
+    assert!(
+        is_fault(&withdrawn, TokenFault::UnknownKey),
+        "{withdrawn:?}"
+    );
+}
+
+#[tokio::test]
+async fn known_keys_go_on_working_when_the_provider_dies() {
+    let stand_in = StandIn::start().await;
+    let provider = stand_in.provider(None);
+    let good = stand_in.token(&ES256, id_claims());
+    let unknown = stand_in.token(&rotated("new"), id_claims());
+    verify(&provider, &good).await.unwrap();
+    drop(stand_in);
+    let outcome = verify(&provider, &unknown).await;
+    assert!(
+        matches!(outcome, Err(OidcError::Unreachable { .. })),
+        "{outcome:?}"
+    );
+    verify(&provider, &good).await.unwrap();
+    assert!(provider.is_ready());
+}
+
+#[tokio::test]
+async fn useless_key_answers_take_no_key_away() {
+    let stand_in = StandIn::start().await;
+    let provider = stand_in.provider(None);
+    let good = stand_in.token(&ES256, id_claims());
+    verify(&provider, &good).await.unwrap();
+    stand_in.page(KEYS, 500, "text/html", "<html>");
+    let unknown = stand_in.token(&rotated("new"), id_claims());
+    let what = blame(verify(&provider, &unknown).await);
+    assert!(what.contains("500"), "{what}");
+    verify(&provider, &good).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unreachable_provider_is_asked_once_by_many() {
+    let mut config = mint::rules();
+    config.issuer = "http://127.0.0.1:1".to_owned(); // nobody listens there
+    let provider = stand_in::provider(&config, None);
+    let token = Secret::new(ES256.token(&id_claims()));
+    for outcome in join_all((0..20).map(|_| verify(&provider, &token))).await {
+        assert!(
+            matches!(outcome, Err(OidcError::Unreachable { .. })),
+            "{outcome:?}"
+        );
+    }
+    assert!(!provider.is_ready());
+}
+
+#[tokio::test]
+async fn a_document_that_is_not_the_provider_s_metadata_is_refused_with_the_reason() {
+    let stand_in = StandIn::start().await;
+    let good = stand_in.metadata();
+    let with = |name: &str, value: Value| {
+        let mut metadata = good.clone();
+        metadata[name] = value;
+        metadata.to_string()
+    };
+    let slash = format!("{}/", stand_in.issuer);
+    let copy = format!("copy `issuer` exactly as \"{slash}\"");
+    let json = "application/json";
+    let big = format!("{good}{}", " ".repeat(1024 * 1024));
+    let cases = [
+        (200, json, with("issuer", json!(slash)), copy.as_str()),
+        (200, json, with("issuer", json!(null)), "malformed"),
+        (200, json, with("jwks_uri", json!("keys")), "malformed"),
+        (200, json, with("token_endpoint", json!(null)), "malformed"),
+        (
+            200,
+            json,
+            with("token_endpoint", json!("http://idp.example/token")),
+            "token_endpoint",
+        ),
+        (
+            200,
+            json,
+            with("jwks_uri", json!("ftp://127.0.0.1/keys")),
+            "jwks_uri",
+        ),
+        (
+            200,
+            json,
+            with("jwks_uri", json!("http://127.0.0.1.evil.example/")),
+            "jwks_uri",
+        ),
+        (200, json, "<html>".to_owned(), "malformed"),
+        (200, "text/html", good.to_string(), "application/json"),
+        (
+            200,
+            "application/jsonp",
+            good.to_string(),
+            "application/json",
+        ),
+        (301, json, good.to_string(), "301"),
+        (404, json, good.to_string(), "404"),
+        (200, json, big, "more than"),
+    ];
+    for (status, media, text, reason) in cases {
+        stand_in.page(METADATA, status, media, &text);
+        let token = stand_in.token(&ES256, id_claims());
+        let what = blame(verify(&stand_in.provider(None), &token).await);
+        assert!(what.contains(reason), "{reason}: {what}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_is_where_the_issuer_says_with_or_without_a_slash_at_its_end() {
+    let stand_in = StandIn::start().await;
+    let issuer = format!("{}/realms/corp/", stand_in.issuer);
+    let mut metadata = stand_in.metadata();
+    metadata["issuer"] = json!(issuer);
+    let path = "/realms/corp/.well-known/openid-configuration";
+    stand_in.page(path, 200, "application/json", &metadata.to_string());
+    let mut config = stand_in.config();
+    config.issuer = issuer.clone();
+    let mut claims = id_claims();
+    claims["iss"] = json!(issuer);
+    let token = Secret::new(ES256.token(&claims));
+    verify(&stand_in::provider(&config, None), &token)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_https_issuer_may_not_point_to_plain_http() {
+    let metadata = json!({
+        "issuer": mint::ISSUER,
+        "authorization_endpoint": "https://idp.example.com/authorize",
+        "token_endpoint": "https://idp.example.com/token",
+        "jwks_uri": "http://127.0.0.1/keys",
+    });
+    let parsed =
+        crate::oidc::metadata::Metadata::parse(metadata.to_string().as_bytes(), mint::ISSUER);
+    let reason = parsed.err().unwrap().to_string();
+    assert!(reason.contains("jwks_uri"), "{reason}");
+}
+
+#[tokio::test]
+async fn keep_fresh_discovers_without_being_asked() {
+    let stand_in = StandIn::start().await;
+    let provider = stand_in.provider(None);
+    let fresh = tokio::spawn(provider.clone().keep_fresh());
+    // Joins the attempt that the task has under way, or finds its outcome.
+    provider.discovered().await.unwrap();
+    assert!(provider.is_ready());
+    assert!(!fresh.is_finished());
+    fresh.abort();
+}

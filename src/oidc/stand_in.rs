@@ -1,0 +1,194 @@
+//! Tests only: a provider's HTTP side on plain loopback, which answers what it is told to.
+use super::{
+    Provider,
+    mint::{self, Mint},
+};
+use crate::{config, http_client::HttpClient, secret::Secret};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+/// Stops, and drops every connection, when it is dropped.
+pub(super) struct StandIn {
+    pub(super) issuer: String,
+    shared: Arc<Shared>,
+    _tasks: JoinSet<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    pages: Mutex<HashMap<&'static str, Page>>,
+    asked: Mutex<Vec<Asked>>,
+}
+
+#[derive(Clone)]
+struct Page {
+    status: u16,
+    media: &'static str,
+    text: String,
+}
+
+/// One request as it came.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) path: String,
+    pub(super) authorization: Option<String>,
+    pub(super) form: HashMap<String, String>,
+}
+
+impl StandIn {
+    /// Publishes metadata and the keys of all mints.
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Arc::new(Shared::default());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept(listener, shared.clone()));
+        let stand_in = Self {
+            issuer,
+            shared,
+            _tasks: tasks,
+        };
+        stand_in.publish(stand_in.metadata());
+        stand_in.page(KEYS, 200, "application/jwk-set+json", &all_keys());
+        stand_in
+    }
+
+    /// The metadata that a new stand-in publishes.
+    pub(super) fn metadata(&self) -> Value {
+        let issuer = &self.issuer;
+        json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{issuer}/authorize?tenant=1"),
+            "token_endpoint": format!("{issuer}{TOKEN}"),
+            "jwks_uri": format!("{issuer}{KEYS}"),
+            "end_session_endpoint": format!("{issuer}/end"),
+            "op_tos_uri": "",
+            "response_types_supported": ["code"],
+            "id_token_signing_alg_values_supported": ["none", "RS256"],
+            "code_challenge_methods_supported": ["plain"],
+        })
+    }
+
+    pub(super) fn publish(&self, metadata: Value) {
+        let text = metadata.to_string();
+        self.page(METADATA, 200, "Application/JSON; charset=utf-8", &text);
+    }
+
+    pub(super) fn page(&self, path: &'static str, status: u16, media: &'static str, text: &str) {
+        let text = text.to_owned();
+        let page = Page {
+            status,
+            media,
+            text,
+        };
+        self.shared.pages.lock().unwrap().insert(path, page);
+    }
+
+    /// What the token endpoint answers.
+    pub(super) fn token_answer(&self, status: u16, answer: &Value) {
+        self.page(TOKEN, status, "application/json", &answer.to_string());
+    }
+
+    /// All requests for `path` so far.
+    pub(super) fn asked(&self, path: &str) -> Vec<Asked> {
+        let asked = self.shared.asked.lock().unwrap();
+        asked
+            .iter()
+            .filter(|one| one.path == path)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn config(&self) -> config::Provider {
+        config::Provider {
+            issuer: self.issuer.clone(),
+            ..mint::rules()
+        }
+    }
+
+    pub(super) fn provider(&self, secret: Option<&str>) -> Arc<Provider> {
+        provider(&self.config(), secret)
+    }
+
+    /// `claims` as of this provider.
+    pub(super) fn token(&self, mint: &Mint, mut claims: Value) -> Secret {
+        claims["iss"] = json!(self.issuer);
+        Secret::new(mint.token(&claims))
+    }
+}
+
+/// A provider that asks with a client which trusts nobody: all is plain loopback here.
+pub(super) fn provider(config: &config::Provider, secret: Option<&str>) -> Arc<Provider> {
+    let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(crypto)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let http = HttpClient::new(tls, Duration::from_secs(10), 2 * 1024 * 1024);
+    Provider::new(config, secret.map(Secret::new), http)
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    while let Ok((tcp, _)) = listener.accept().await {
+        connections.spawn(serve(tcp, shared.clone()));
+    }
+}
+
+async fn serve(tcp: TcpStream, shared: Arc<Shared>) {
+    let service = service_fn(|request| answer(request, &shared));
+    // A client that hangs up is no failure of a test.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(tcp), service)
+        .await;
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    shared: &Shared,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let path = head.uri.path().to_owned();
+    let authorization = head.headers.get("authorization");
+    shared.asked.lock().unwrap().push(Asked {
+        path: path.clone(),
+        authorization: authorization.map(|value| value.to_str().unwrap().to_owned()),
+        form: url::form_urlencoded::parse(&body).into_owned().collect(),
+    });
+    let page = shared.pages.lock().unwrap().get(path.as_str()).cloned();
+    let page = page.unwrap_or(Page {
+        status: 404,
+        media: "text/plain",
+        text: String::new(),
+    });
+    let response = Response::builder()
+        .status(page.status)
+        .header("content-type", page.media)
+        .body(page.text.into());
+    Ok(response.unwrap())
+}
+
+/// A set with every mint's key.
+pub(super) fn all_keys() -> String {
+    mint::jwk_set(&mint::all().map(Mint::jwk))
+}
+
+pub(super) const METADATA: &str = "/.well-known/openid-configuration";
+pub(super) const KEYS: &str = "/keys";
+pub(super) const TOKEN: &str = "/token";

@@ -1,0 +1,111 @@
+//! The names that claims give a person: subject, user name, groups and session.
+use crate::{
+    config,
+    oidc::{
+        TokenFault,
+        claims::{self, Claims},
+    },
+};
+use serde_json::Value;
+
+/// Unique and never reassigned within the issuer.
+pub(super) fn subject(claims: Claims<'_>) -> Result<String, TokenFault> {
+    Ok(name(claims.find("sub"), MAX_SUBJECT, "sub")?.to_owned())
+}
+
+/// To whom an access token was issued (RFC 9068 section 2.2).
+pub(super) fn client(claims: Claims<'_>) -> Result<&str, TokenFault> {
+    name(claims.find("client_id"), MAX_CLIENT_ID, "client_id")
+}
+
+/// `sub` stands in only where the operator has not asked for a certain claim.
+pub(super) fn username(rules: &config::Provider, claims: Claims<'_>) -> Result<String, TokenFault> {
+    let claim = rules.username_claim.as_str();
+    let value = match claims.find(claim) {
+        None if claim == DEFAULT_USERNAME_CLAIM => claims.find("sub"),
+        value => value,
+    };
+    let username = name(value, MAX_USERNAME, "username_claim")?;
+    if claim == "email" {
+        check_email(username, claims)?;
+    }
+    Ok(username.to_owned())
+}
+
+/// An address that the provider has not verified is whatever its user typed in; one with two
+/// `@` is read differently by different readers.
+fn check_email(address: &str, claims: Claims<'_>) -> Result<(), TokenFault> {
+    let is_verified = match claims.find("email_verified") {
+        Some(Value::Bool(verified)) => *verified,
+        Some(Value::String(verified)) => verified == "true", // as some providers write it
+        _ => false,
+    };
+    if !is_verified {
+        return Err(TokenFault::Claim("email_verified"));
+    }
+    if address.split('@').filter(|part| !part.is_empty()).count() != 2
+        || address.matches('@').count() != 1
+    {
+        return Err(TokenFault::Claim("email"));
+    }
+    Ok(())
+}
+
+/// An array, or a text with commas, or with spaces, between the names.
+pub(super) fn groups(
+    rules: &config::Provider,
+    claims: Claims<'_>,
+) -> Result<Vec<String>, TokenFault> {
+    let fault = TokenFault::Claim("groups_claim");
+    let names: Vec<&str> = match claims.find(&rules.groups_claim) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(items)) => claims::strings(items).ok_or(fault)?,
+        // A comma ends a name that may hold spaces.
+        Some(Value::String(text)) if text.contains(',') => text.split(',').map(str::trim).collect(),
+        Some(Value::String(text)) => text.split_whitespace().collect(),
+        Some(_) => return Err(fault),
+    };
+    if names.len() > MAX_GROUPS {
+        return Err(fault);
+    }
+    let names = names.into_iter().filter(|name| !name.is_empty());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// The provider's own session, which a logout token may name later.
+pub(super) fn provider_session(claims: Claims<'_>) -> Result<Option<String>, TokenFault> {
+    match claims.find("sid") {
+        None => Ok(None),
+        value => Ok(Some(name(value, MAX_SESSION_ID, "sid")?.to_owned())),
+    }
+}
+
+/// A claim that must be there and be a name.
+fn name<'a>(
+    value: Option<&'a Value>,
+    max: usize,
+    claim: &'static str,
+) -> Result<&'a str, TokenFault> {
+    value
+        .and_then(Value::as_str)
+        .filter(|text| claims::is_name(text, max))
+        .ok_or(TokenFault::Claim(claim))
+}
+
+/// What config.toml has when the operator says nothing.
+const DEFAULT_USERNAME_CLAIM: &str = "preferred_username";
+
+/// OpenID Connect Core section 2: at most 255 ASCII characters.
+const MAX_SUBJECT: usize = 255;
+
+/// The longest e-mail address has 254 bytes.
+const MAX_USERNAME: usize = 256;
+
+/// Client identifiers are short names, UUIDs or, at most, URLs.
+const MAX_CLIENT_ID: usize = 2048;
+
+/// Session identifiers are UUIDs or hashes.
+const MAX_SESSION_ID: usize = 255;
+
+/// More do not fit into a token of real life; the grants are compared with each of them.
+const MAX_GROUPS: usize = 1_000;

@@ -1,0 +1,63 @@
+//! What binds an ID token to one sign-in: nonce, access token and code.
+use super::*;
+use crate::oidc::mint::{EDDSA, ES384, Mint, base64};
+use aws_lc_rs::digest;
+
+fn sign_in(mint: &Mint, claims: &Value) -> Result<Identity, TokenFault> {
+    let (nonce, access_token, code) = (Secret::new("n-1"), Secret::new("at-1"), Secret::new("c-1"));
+    let expect = Expect::SignIn {
+        nonce: &nonce,
+        access_token: &access_token,
+        code: &code,
+    };
+    let token = mint.token(claims);
+    let jws = Jws::parse(&token).unwrap();
+    verify(&rules(), &key_set(&[mint.jwk()]), &jws, expect, at(NOW))
+}
+
+fn claims() -> Value {
+    with(id_claims(), "nonce", json!("n-1"))
+}
+
+fn half(algorithm: &'static digest::Algorithm, text: &str) -> Value {
+    let hash = digest::digest(algorithm, text.as_bytes());
+    json!(base64(&hash.as_ref()[..hash.as_ref().len() / 2]))
+}
+
+#[test]
+fn the_nonce_must_be_that_of_this_sign_in() {
+    assert!(sign_in(&ES256, &claims()).is_ok());
+    for nonce in [
+        json!(null),
+        json!(""),
+        json!("n-2"),
+        json!("n-1 "),
+        json!("N-1"),
+    ] {
+        let judged = sign_in(&ES256, &with(claims(), "nonce", nonce.clone()));
+        assert_eq!(judged, Err(TokenFault::Nonce), "{nonce}");
+    }
+    let judged = sign_in(&ES256, &with(claims(), "nonce", json!(1)));
+    assert_eq!(judged, Err(TokenFault::Claim("nonce")));
+}
+
+#[test]
+fn a_hash_of_what_came_along_must_be_right_in_the_hash_of_the_algorithm() {
+    let mints: [(&Mint, &'static digest::Algorithm); 3] = [
+        (&ES256, &digest::SHA256),
+        (&ES384, &digest::SHA384),
+        (&EDDSA, &digest::SHA512),
+    ];
+    for (mint, algorithm) in mints {
+        let good = with(claims(), "at_hash", half(algorithm, "at-1"));
+        let good = with(good, "c_hash", half(algorithm, "c-1"));
+        assert!(sign_in(mint, &good).is_ok(), "{algorithm:?}");
+        for (name, other) in [("at_hash", "at-2"), ("c_hash", "c-2")] {
+            let bad = with(good.clone(), name, half(algorithm, other));
+            let judged = sign_in(mint, &bad);
+            assert_eq!(judged, Err(TokenFault::Claim(name)), "{algorithm:?} {name}");
+        }
+    }
+    let foreign = with(claims(), "at_hash", half(&digest::SHA256, "at-1"));
+    assert_eq!(sign_in(&EDDSA, &foreign), Err(TokenFault::Claim("at_hash")));
+}
