@@ -24,7 +24,7 @@ use crate::{
     route::Target,
     secret::Secret,
     session::{Lookup, Session, SessionToken, Sessions},
-    telemetry::{CredentialKind, Telemetry},
+    telemetry::CredentialKind,
 };
 use holder::Holder;
 use http::Request;
@@ -51,7 +51,6 @@ struct Parts {
     verified: Verified,
     sessions: Sessions<SignedIn>,
     tokens: OcientTokens,
-    telemetry: Telemetry,
     control: Handle,
 }
 
@@ -112,7 +111,6 @@ impl Authenticator {
         providers: Vec<Arc<Provider>>,
         sessions: Sessions<SignedIn>,
         tokens: OcientTokens,
-        telemetry: Telemetry,
         control: Handle,
     ) -> Self {
         let username = |name: &String| {
@@ -142,7 +140,6 @@ impl Authenticator {
             providers,
             sessions,
             tokens,
-            telemetry,
             control,
         }))
     }

@@ -67,6 +67,34 @@ pub fn clear(name: &str) -> HeaderValue {
     set(name, "", Duration::ZERO)
 }
 
+/// Takes our cookies out of a request that is passed on: they are nobody else's business. Lines
+/// without them stay as they are, byte for byte.
+pub fn remove_ours(headers: &mut HeaderMap) {
+    let is_ours = |pair: &[u8]| pair.trim_ascii().starts_with(OURS);
+    let holds_ours = |line: &HeaderValue| line.as_bytes().split(|byte| *byte == b';').any(is_ours);
+    if !headers.get_all(header::COOKIE).iter().any(holds_ours) {
+        return;
+    }
+    let lines: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
+    headers.remove(header::COOKIE);
+    for line in lines {
+        let pairs = line.as_bytes().split(|byte| *byte == b';');
+        let others: Vec<&[u8]> = pairs
+            .map(<[u8]>::trim_ascii)
+            .filter(|pair| !is_ours(pair) && !pair.is_empty())
+            .collect();
+        if let (false, Ok(line)) = (
+            others.is_empty(),
+            HeaderValue::from_bytes(&others.join(b"; ".as_slice())),
+        ) {
+            headers.append(header::COOKIE, line);
+        }
+    }
+}
+
+/// How the names of all our cookies begin.
+const OURS: &[u8] = b"__Host-ocient_";
+
 /// Name and value of every cookie, in order. What has no `=` is not a cookie.
 fn pairs(headers: &HeaderMap) -> Result<impl Iterator<Item = (&[u8], &[u8])>, CookieError> {
     let lines = headers.get_all(header::COOKIE);
@@ -104,6 +132,17 @@ mod tests {
             headers.append(header::COOKIE, value);
         }
         headers
+    }
+
+    #[test]
+    fn removes_our_cookies_and_no_others() {
+        let mut headers = lines(&[
+            "a=1;b=2",
+            "__Host-ocient_session=x",
+            "c=3; __Host-ocient_login_1=y ;d=4",
+        ]);
+        remove_ours(&mut headers);
+        assert_eq!(headers, lines(&["a=1;b=2", "c=3; d=4"]));
     }
 
     #[test]

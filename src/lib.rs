@@ -1,8 +1,11 @@
 //! ocient-sidecar: OpenID Connect sign-in in front of an Ocient SQL node.
 
+pub mod admin;
+pub mod app;
 pub mod auth;
 pub mod body;
 
+pub mod cli;
 pub mod config;
 pub mod cookie;
 pub mod endpoints;
@@ -12,6 +15,7 @@ pub mod http_client;
 pub mod local_path;
 pub mod ocient;
 pub mod oidc;
+pub mod proxy;
 pub mod request_id;
 pub mod route;
 pub mod seal;

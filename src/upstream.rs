@@ -6,7 +6,7 @@ pub use origin::Origin;
 pub use pool::Lease;
 
 use crate::body::Outgoing;
-use http::{Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use pool::{Connection, Pool};
 use std::{io, sync::Arc, time::Duration};
@@ -57,6 +57,11 @@ impl Upstream {
             origin,
             pool: Arc::default(),
         }
+    }
+
+    /// `Host` for requests that came without one.
+    pub fn authority(&self) -> &HeaderValue {
+        self.origin.authority()
     }
 
     /// Sends `request`, whose URI is in origin form, and waits for the head of the answer as

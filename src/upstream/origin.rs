@@ -67,8 +67,7 @@ impl Origin {
         })
     }
 
-    /// `Host` for requests that came without one.
-    pub fn authority(&self) -> &HeaderValue {
+    pub(super) fn authority(&self) -> &HeaderValue {
         &self.authority
     }
 

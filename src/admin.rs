@@ -1,0 +1,204 @@
+//! The operator's listener: is the process alive, is it ready. Never on a public address.
+use crate::{body::Body, config::AdminAddress, oidc::Provider};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
+use std::{
+    convert::Infallible,
+    fs, io,
+    net::SocketAddr,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener},
+    sync::Semaphore,
+    time::sleep,
+};
+
+/// What readiness depends on.
+#[derive(Debug)]
+pub struct Health {
+    draining: AtomicBool,
+    providers: Vec<Arc<Provider>>,
+}
+
+/// The answer of `/readyz`.
+#[derive(Serialize)]
+struct Readiness<'a> {
+    /// `ready`, `degraded` (sign-ins at some provider fail, all else works) or `draining`.
+    status: &'static str,
+    /// Why it is not simply ready.
+    reasons: Vec<String>,
+    providers: Vec<ProviderReadiness<'a>>,
+}
+
+#[derive(Serialize)]
+struct ProviderReadiness<'a> {
+    name: &'a str,
+    ready: bool,
+}
+
+impl Health {
+    /// Ready, as far as the providers are.
+    pub fn new(providers: Vec<Arc<Provider>>) -> Self {
+        Self {
+            draining: AtomicBool::new(false),
+            providers,
+        }
+    }
+
+    /// From now on the process is about to stop.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// An unreachable provider does not make the sidecar unready: passwords, sessions and
+    /// known tokens go on working, and no other sidecar would do better.
+    fn readiness(&self) -> (StatusCode, Readiness<'_>) {
+        let providers: Vec<_> = self
+            .providers
+            .iter()
+            .map(|provider| ProviderReadiness {
+                name: &provider.config().name,
+                ready: provider.is_ready(),
+            })
+            .collect();
+        let mut reasons: Vec<String> = providers
+            .iter()
+            .filter(|provider| !provider.ready)
+            .map(|provider| format!("provider {} has not answered yet", provider.name))
+            .collect();
+        let is_draining = self.draining.load(Ordering::Relaxed);
+        if is_draining {
+            reasons.push("the process is stopping".to_owned());
+        }
+        let (code, status) = match (is_draining, reasons.is_empty()) {
+            (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            (false, true) => (StatusCode::OK, "ready"),
+            (false, false) => (StatusCode::OK, "degraded"),
+        };
+        (
+            code,
+            Readiness {
+                status,
+                reasons,
+                providers,
+            },
+        )
+    }
+
+    fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let (status, body) = match (request.uri().path(), is_read) {
+            ("/livez", true) => (StatusCode::OK, Vec::from(*b"{\"status\":\"alive\"}\n")),
+            ("/readyz", true) => {
+                let (status, readiness) = self.readiness();
+                let mut body = serde_json::to_vec(&readiness).unwrap_or_default();
+                body.push(b'\n');
+                (status, body)
+            }
+            ("/livez" | "/readyz", false) => (StatusCode::METHOD_NOT_ALLOWED, Vec::new()),
+            _ => (StatusCode::NOT_FOUND, Vec::new()),
+        };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
+    }
+}
+
+/// The bound listener.
+#[derive(Debug)]
+pub enum AdminListener {
+    /// On a loopback address, normally.
+    Tcp(TcpListener),
+    /// A socket file that its owner alone can use.
+    Unix(UnixListener),
+}
+
+/// Connections at once; a probe and a person need two.
+const MAX_CONNECTIONS: usize = 32;
+
+/// Longest wait for a request's head.
+const HEAD_WAIT: Duration = Duration::from_secs(5);
+
+/// Out of descriptors lasts until a connection closes; retrying at once spins a core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+impl AdminListener {
+    /// Binds it. A socket file that a stopped process left behind is replaced.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub async fn bind(address: &AdminAddress) -> io::Result<Self> {
+        match address {
+            AdminAddress::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
+            AdminAddress::Unix(path) => {
+                remove_stale(path);
+                let listener = UnixListener::bind(path)?;
+                fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+                Ok(Self::Unix(listener))
+            }
+        }
+    }
+
+    /// Where it listens, if that is an address.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Answers for ever; to be dropped when the process stops.
+    pub async fn serve(self, health: Arc<Health>) {
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let Ok(place) = places.clone().acquire_owned().await else {
+                return;
+            };
+            let health = health.clone();
+            let accepted = match &self {
+                Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+                    tokio::spawn(async move { (speak(stream, health).await, place) });
+                }),
+                Self::Unix(listener) => listener.accept().await.map(|(stream, _)| {
+                    tokio::spawn(async move { (speak(stream, health).await, place) });
+                }),
+            };
+            if accepted.is_err() {
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn speak<S: AsyncRead + AsyncWrite + Unpin>(stream: S, health: Arc<Health>) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let answer = health.answer(&request);
+        async { Ok::<_, Infallible>(answer) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WAIT)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    drop(served); // a probe that hangs up is nobody's trouble
+}
+
+/// Removes a socket file nobody listens on.
+fn remove_stale(path: &Path) {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
+        drop(fs::remove_file(path)); // binding will say what is wrong, if anything is
+    }
+}

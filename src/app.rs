@@ -1,0 +1,278 @@
+//! Puts the parts together, runs them, and takes them apart in the right order.
+use crate::{
+    admin::{AdminListener, Health},
+    auth::{Authenticator, Throttle},
+    config::{self, Config, SecretError},
+    endpoints::Endpoints,
+    http_client::HttpClient,
+    ocient::{OcientTokens, TokenEndpoints},
+    oidc::{Provider, TrustError},
+    proxy::{Proxy, Shared},
+    route::Routes,
+    seal::{KeyRing, SealError},
+    secret::Secret,
+    server::{self, Server},
+    session::{SessionError, Sessions},
+    telemetry::{Telemetry, chain},
+    tls::{Certificate, TlsError, client_config, server_config},
+    upstream::{Origin, Upstream},
+};
+use hyper::service::service_fn;
+use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, runtime::Handle, task::JoinSet, time::sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// A bound and running sidecar that does not accept yet.
+#[derive(Debug)]
+pub struct App {
+    listen: config::Listen,
+    listeners: Vec<TcpListener>,
+    admin: AdminListener,
+    server: Server,
+    health: Arc<Health>,
+    certificate: Arc<Certificate>,
+    providers: Vec<Arc<Provider>>,
+    sessions: Sessions<crate::auth::SignedIn>,
+}
+
+/// Why the sidecar does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A secret that the configuration names.
+    #[error("cannot read the {what}")]
+    Secret {
+        /// Whose secret.
+        what: String,
+        /// What is wrong.
+        source: SecretError,
+    },
+    /// Certificates or authorities.
+    #[error("TLS")]
+    Tls(#[from] TlsError),
+    /// A provider's authorities.
+    #[error("the provider's authorities")]
+    Trust(#[from] TrustError),
+    /// The key ring.
+    #[error("the key ring")]
+    Keys(#[from] SealError),
+    /// The session store.
+    #[error("the session store")]
+    Sessions(#[from] SessionError),
+    /// A listener.
+    #[error("cannot listen on {0}")]
+    Listen(String, #[source] io::Error),
+    /// The worker threads.
+    #[error("cannot start the workers")]
+    Workers(#[source] io::Error),
+}
+
+/// Longest exchange with a provider: it is somebody's sign-in that waits.
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest answer of a provider, in bytes: key sets of a thousand keys are smaller.
+const PROVIDER_ANSWER: usize = 2 * 1024 * 1024;
+
+/// Longest token exchange with the SQL node, which asks the provider in turn.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Largest answer to a token exchange, in bytes.
+const EXCHANGE_ANSWER: usize = 64 * 1024;
+
+/// How often certificate files are looked at. By polling, because replaced symbolic links
+/// escape file notifications.
+const CERTIFICATE_LOOK: Duration = Duration::from_secs(10);
+
+impl App {
+    /// Opens and binds everything that `config` names, and starts the workers. To be called
+    /// on the control runtime, on which sign-in work and accepting will run. Asks no provider
+    /// and no SQL node.
+    ///
+    /// # Errors
+    /// The first thing that cannot be had.
+    pub async fn bind(config: &Config, telemetry: Telemetry) -> Result<Self, StartError> {
+        let control = Handle::current();
+        let ring = Arc::new(KeyRing::open(&config.sessions.keys)?);
+        let sessions = Sessions::open(&config.sessions, ring.clone()).await?;
+        let providers = providers(config)?;
+        let auth = Authenticator::new(
+            config,
+            passwords(config)?,
+            providers.clone(),
+            sessions.clone(),
+            tokens(config, &control, &telemetry)?,
+            control.clone(),
+        );
+        let shared = Arc::new(Shared {
+            routes: Routes::new(
+                config
+                    .callbacks
+                    .iter()
+                    .map(|callback| callback.path.as_str()),
+            ),
+            endpoints: Endpoints::new(config, auth.clone(), ring, telemetry.clone()),
+            auth,
+            throttle: Throttle::new(config.limits.failed_signins_per_client),
+            trusted_proxies: config.listen.trusted_proxies.clone(),
+            public_url: config.listen.public_url.clone(),
+            telemetry,
+            control,
+        });
+        let certificate = Arc::new(Certificate::open(
+            &config.tls.certificate,
+            &config.tls.private_key,
+        )?);
+        let tls = server_config(&config.tls, certificate.clone())?;
+        let listeners = listeners(&config.listen.addresses)?;
+        let admin = AdminListener::bind(&config.admin.listen)
+            .await
+            .map_err(|error| StartError::Listen("admin.listen".to_owned(), error))?;
+        let origin = Arc::new(Origin::new(&config.sql_node)?);
+        let server = Server::start(&config.listen, config.limits, tls, |_worker| {
+            let (shared, upstream) = (shared.clone(), Upstream::new(origin.clone()));
+            move |peer| {
+                let proxy = Arc::new(Proxy::new(shared.clone(), upstream.clone(), peer));
+                service_fn(move |request| {
+                    let proxy = proxy.clone();
+                    async move { Ok(proxy.handle(request).await) }
+                })
+            }
+        })
+        .map_err(StartError::Workers)?;
+        Ok(Self {
+            listen: config.listen.clone(),
+            listeners,
+            admin,
+            server,
+            health: Arc::new(Health::new(providers.clone())),
+            certificate,
+            providers,
+            sessions,
+        })
+    }
+
+    /// Where clients connect.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect()
+    }
+
+    /// Where the operator asks, if that is no socket file.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.address()
+    }
+
+    /// Serves until `stop`, then drains: unready at once, accepting for `listen.drain_min`,
+    /// finishing what runs until `listen.drain_max`. Says how many connections were broken.
+    pub async fn run(self, stop: CancellationToken) -> usize {
+        let mut background = JoinSet::new();
+        for provider in self.providers {
+            background.spawn(provider.keep_fresh());
+        }
+        background.spawn(self.admin.serve(self.health.clone()));
+        background.spawn(watch_certificate(self.certificate));
+        let closing = CancellationToken::new();
+        let keeping = tokio::spawn(keep_sessions(self.sessions, closing.clone()));
+
+        let server = Arc::new(self.server);
+        let deaf = CancellationToken::new();
+        let mut accepting = JoinSet::new();
+        for listener in self.listeners {
+            let (server, deaf) = (server.clone(), deaf.clone());
+            accepting.spawn(async move { server.accept(listener, deaf).await });
+        }
+        stop.cancelled().await;
+        info!("stopping");
+        self.health.drain();
+        sleep(self.listen.drain_min).await;
+        deaf.cancel();
+        while accepting.join_next().await.is_some() {}
+        let broken = match Arc::into_inner(server) {
+            Some(server) => server.drain(self.listen.drain_max).await,
+            None => 0, // the accept loops, the only other owners, have ended
+        };
+        closing.cancel();
+        if let Err(error) = keeping.await {
+            warn!(%error, "last uses of sessions not kept");
+        }
+        info!(broken, "stopped");
+        broken
+    }
+}
+
+async fn keep_sessions(sessions: Sessions<crate::auth::SignedIn>, closing: CancellationToken) {
+    sessions.keep(closing).await;
+}
+
+async fn watch_certificate(certificate: Arc<Certificate>) {
+    loop {
+        sleep(CERTIFICATE_LOOK).await;
+        match certificate.refresh() {
+            Ok(false) => {}
+            Ok(true) => info!("certificate replaced"),
+            Err(error) => warn!(error = chain(&error), "replaced certificate not usable"),
+        }
+    }
+}
+
+fn listeners(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    let bind = |address: &SocketAddr| {
+        server::bind(*address).map_err(|error| StartError::Listen(address.to_string(), error))
+    };
+    addresses.iter().map(bind).collect()
+}
+
+fn providers(config: &Config) -> Result<Vec<Arc<Provider>>, StartError> {
+    let provider = |provider: &config::Provider| {
+        let secret = match &provider.client_secret {
+            None => None,
+            Some(source) => Some(read(source, || {
+                format!("secret of provider {}", provider.name)
+            })?),
+        };
+        let tls = Provider::tls_client(provider)?;
+        let http = HttpClient::new(tls, PROVIDER_TIMEOUT, PROVIDER_ANSWER);
+        Ok(Provider::new(provider, secret, http))
+    };
+    config.providers.iter().map(provider).collect()
+}
+
+fn passwords(config: &Config) -> Result<HashMap<String, Secret>, StartError> {
+    let password = |account: &config::Account| {
+        let what = || format!("password of account {}", account.name);
+        Ok((account.name.clone(), read(&account.password, what)?))
+    };
+    config.accounts.iter().map(password).collect()
+}
+
+fn read(
+    source: &config::SecretSource,
+    what: impl FnOnce() -> String,
+) -> Result<Secret, StartError> {
+    source.read().map_err(|source| StartError::Secret {
+        what: what(),
+        source,
+    })
+}
+
+fn tokens(
+    config: &Config,
+    control: &Handle,
+    telemetry: &Telemetry,
+) -> Result<OcientTokens, StartError> {
+    let tls = client_config(&config.sql_node.trust)?;
+    let http = HttpClient::new(tls, EXCHANGE_TIMEOUT, EXCHANGE_ANSWER);
+    let (url, life) = (
+        config.sql_node.url.clone(),
+        config.sql_node.credentials.assumed_lifetime,
+    );
+    let node = TokenEndpoints::new(http, url, life);
+    Ok(OcientTokens::new(
+        node,
+        config.cache.capacity,
+        control.clone(),
+        telemetry.clone(),
+    ))
+}

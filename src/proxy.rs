@@ -1,0 +1,214 @@
+//! The service of one connection: each request's steps, in order.
+mod answer;
+mod forward;
+mod head;
+mod respond;
+
+pub use answer::AnswerBody;
+
+use crate::{
+    auth::{Authenticator, Decision, Seen, Throttle, WINDOW},
+    body::Body,
+    endpoints::{Endpoints, Reply, Visit},
+    failure::Failure,
+    headers::{ForwardedFields, forwarded_client},
+    request_id::RequestId,
+    route::{Endpoint, Route, Routes, Target},
+    server::{Admission, Peer},
+    telemetry::{Audit, AuditEvent, Telemetry},
+    upstream::Upstream,
+};
+use answer::Record;
+use http::{HeaderMap, HeaderName, Request, Response};
+use hyper::body::Incoming;
+use ipnet::IpNet;
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+use tokio::runtime::Handle;
+use url::Url;
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Which path is whose.
+    pub routes: Routes,
+    /// Who may do what.
+    pub auth: Authenticator,
+    /// What we answer ourselves.
+    pub endpoints: Endpoints,
+    /// Failed sign-ins by client.
+    pub throttle: Throttle,
+    /// Proxies whose word about the client is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Who we are to clients.
+    pub public_url: Url,
+    /// Where lines go.
+    pub telemetry: Telemetry,
+    /// Where sign-in work runs.
+    pub control: Handle,
+}
+
+/// The service of one connection.
+#[derive(Debug)]
+pub struct Proxy {
+    shared: Arc<Shared>,
+    upstream: Upstream,
+    peer: Peer,
+    forwarded: ForwardedFields,
+    is_trusted: bool,
+}
+
+/// Joins the logs of client, sidecar and SQL node.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+impl Proxy {
+    /// For a connection from `peer`, on the worker whose connections to the SQL node are
+    /// `upstream`.
+    pub fn new(shared: Arc<Shared>, upstream: Upstream, peer: Peer) -> Self {
+        let address = peer.address.ip().to_canonical();
+        let is_trusted = shared
+            .trusted_proxies
+            .iter()
+            .any(|network| network.contains(&address));
+        Self {
+            shared,
+            upstream,
+            peer,
+            forwarded: ForwardedFields::new(address),
+            is_trusted,
+        }
+    }
+
+    /// Answers one request, whatever happens to it.
+    pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<AnswerBody> {
+        let (now, started) = (SystemTime::now(), Instant::now());
+        let request_id = RequestId::of(request.headers().get(X_REQUEST_ID));
+        let client = self.client(request.headers());
+        let visit = Visit {
+            client,
+            request_id: &request_id,
+            now,
+        };
+        let mut record = Record::new(&request, visit, started, self.shared.telemetry.clone());
+        let mut answer = match self.answer(request, visit, &mut record.seen).await {
+            Ok(answer) => answer,
+            Err(failure) => self
+                .refuse(failure, visit, &record.seen)
+                .map(AnswerBody::from),
+        };
+        answer
+            .headers_mut()
+            .insert(X_REQUEST_ID, request_id.as_header().clone());
+        record.status = answer.status();
+        answer.map(|body| body.recorded(record))
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        visit: Visit<'_>,
+        seen: &mut Seen,
+    ) -> Result<Response<AnswerBody>, Failure> {
+        if self.peer.admission == Admission::OverLimit {
+            return Err(Failure::ConnectionLimit);
+        }
+        let request = head::check(request, &self.shared.public_url)?;
+        match self.shared.routes.classify(request.uri().path()) {
+            Route::Ambiguous => Err(Failure::malformed(
+                "this path could be taken for an endpoint it is not; spell it plainly",
+            )),
+            Route::Ours(endpoint) => match self.ask_endpoint(endpoint, request, visit, seen).await?
+            {
+                Reply::Answer(answer) => Ok(answer.map(AnswerBody::from)),
+                Reply::Forward(request) => {
+                    self.ask_node(request, &Target::Elsewhere, visit, seen)
+                        .await
+                }
+            },
+            Route::SqlNode(target) => self.ask_node(request, &target, visit, seen).await,
+        }
+    }
+
+    /// Sign-in work is the control runtime's: it takes no time from other requests of this
+    /// worker, and goes on if the client leaves.
+    async fn ask_endpoint(
+        &self,
+        endpoint: Endpoint,
+        request: Request<Incoming>,
+        visit: Visit<'_>,
+        seen: &mut Seen,
+    ) -> Result<Reply, Failure> {
+        let (endpoints, request_id) = (self.shared.endpoints.clone(), visit.request_id.clone());
+        let (client, now) = (visit.client, visit.now);
+        let work = self.shared.control.spawn(async move {
+            let mut seen = Seen::nothing();
+            let visit = Visit {
+                client,
+                request_id: &request_id,
+                now,
+            };
+            (
+                endpoints.answer(endpoint, request, visit, &mut seen).await,
+                seen,
+            )
+        });
+        let (reply, found) = work.await.map_err(|_| Failure::Internal)?;
+        *seen = found;
+        reply
+    }
+
+    async fn ask_node(
+        &self,
+        request: Request<Incoming>,
+        target: &Target,
+        visit: Visit<'_>,
+        seen: &mut Seen,
+    ) -> Result<Response<AnswerBody>, Failure> {
+        let (request, decision) = self
+            .shared
+            .auth
+            .decide(request, target, visit.now, seen)
+            .await?;
+        let request = self.prepare(request, visit.request_id);
+        match decision {
+            Decision::PassThrough => self.pass_through(request).await,
+            Decision::Inject(injection) => self.inject(request, injection, visit.now).await,
+        }
+    }
+
+    /// Tells the client, counts guesses, and records who was kept out.
+    fn refuse(&self, failure: Failure, visit: Visit<'_>, seen: &Seen) -> Response<Body> {
+        let throttled = failure.is_failed_sign_in() && self.shared.throttle.is_over(visit.client);
+        let failure = if throttled {
+            Failure::TooManyFailures(WINDOW)
+        } else {
+            failure
+        };
+        if failure.is_refusal() {
+            let row = failure.row();
+            self.shared.telemetry.audit(&Audit {
+                request_id: Some(visit.request_id.as_str()),
+                client: Some(visit.client),
+                identity: seen.identity.as_deref(),
+                database: seen.database.as_deref(),
+                reason: Some(&row.reason),
+                vendor_code: Some(row.vendor_code),
+                ..Audit::new(AuditEvent::Refusal, visit.now)
+            });
+        }
+        respond::respond(&failure, visit.request_id.as_str())
+    }
+
+    /// Who asks: the peer, or whom a trusted proxy names.
+    fn client(&self, headers: &HeaderMap) -> IpAddr {
+        let named = if self.is_trusted {
+            forwarded_client(headers)
+        } else {
+            None
+        };
+        named.unwrap_or(self.peer.address.ip()).to_canonical()
+    }
+}

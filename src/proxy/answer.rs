@@ -1,0 +1,169 @@
+//! The body of an answer: counts what goes out, gives the connection back, writes the access line.
+use crate::{
+    auth::Seen,
+    body::Body,
+    endpoints::Visit,
+    request_id::RequestId,
+    telemetry::{Access, Outcome, Telemetry},
+    upstream::Lease,
+};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, Uri};
+use http_body::{Frame, SizeHint};
+use std::{
+    net::IpAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Instant, SystemTime},
+};
+
+/// A body on its way to the client.
+#[derive(Debug)]
+pub struct AnswerBody {
+    body: Body,
+    lease: Option<Lease>,
+    record: Option<Record>,
+}
+
+impl AnswerBody {
+    /// The SQL node's body, and the connection it comes on.
+    pub(super) fn from_node(body: Body, lease: Lease) -> Self {
+        let mut answer = Self {
+            body,
+            lease: Some(lease),
+            record: None,
+        };
+        if http_body::Body::is_end_stream(&answer.body) {
+            answer.end();
+        }
+        answer
+    }
+
+    /// Writes the access line of `record` when the body has ended, or is dropped.
+    pub(super) fn recorded(mut self, mut record: Record) -> Self {
+        record.outcome = match http_body::Body::is_end_stream(&self.body) {
+            true => Outcome::Complete,
+            false => Outcome::Broken, // until its end
+        };
+        self.record = Some(record);
+        self
+    }
+
+    /// The whole answer has been read: its connection can serve the next request.
+    fn end(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.release();
+        }
+        if let Some(record) = &mut self.record {
+            record.outcome = Outcome::Complete;
+        }
+    }
+}
+
+impl From<Body> for AnswerBody {
+    fn from(body: Body) -> Self {
+        Self {
+            body,
+            lease: None,
+            record: None,
+        }
+    }
+}
+
+impl http_body::Body for AnswerBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        match &polled {
+            Poll::Pending | Poll::Ready(Some(Err(_))) => return polled,
+            Poll::Ready(Some(Ok(frame))) => {
+                if let (Some(record), Some(data)) = (&mut this.record, frame.data_ref()) {
+                    record.bytes += data.len() as u64;
+                }
+            }
+            Poll::Ready(None) => this.end(),
+        }
+        if http_body::Body::is_end_stream(&this.body) {
+            this.end();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What the access line will say; written when it is dropped, so that no request goes without
+/// one, however it ends.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) seen: Seen,
+    pub(super) status: StatusCode,
+    outcome: Outcome,
+    bytes: u64,
+    time: SystemTime,
+    started: Instant,
+    request_id: RequestId,
+    client: IpAddr,
+    method: Method,
+    uri: Uri,
+    telemetry: Telemetry,
+}
+
+/// Of requests whose client left before there was an answer; nginx's number for it.
+const CLIENT_LEFT: u16 = 499;
+
+impl Record {
+    pub(super) fn new<B>(
+        request: &Request<B>,
+        visit: Visit<'_>,
+        started: Instant,
+        telemetry: Telemetry,
+    ) -> Self {
+        Self {
+            seen: Seen::nothing(),
+            status: StatusCode::from_u16(CLIENT_LEFT).expect("three digits are a status"),
+            outcome: Outcome::Broken,
+            bytes: 0,
+            time: visit.now,
+            started,
+            request_id: visit.request_id.clone(),
+            client: visit.client,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            telemetry,
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.telemetry.access(&Access {
+            time: self.time,
+            kind: "access",
+            request_id: self.request_id.as_str(),
+            client: self.client,
+            method: self.method.as_str(),
+            path: self.uri.path(),
+            status: self.status.as_u16(),
+            bytes: self.bytes,
+            duration: self.started.elapsed(),
+            outcome: self.outcome,
+            identity: self.seen.identity.as_deref(),
+            database: self.seen.database.as_deref(),
+            credential: self.seen.credential,
+            cache_hit: self.seen.cache_hit,
+        });
+    }
+}

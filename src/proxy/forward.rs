@@ -1,0 +1,158 @@
+//! To the SQL node and back: header hygiene, injection, one repetition after a refused token.
+use super::{AnswerBody, Proxy, X_REQUEST_ID};
+use crate::{
+    auth::Injection,
+    body::{Body, Kept, Outgoing},
+    cookie,
+    failure::Failure,
+    headers,
+    request_id::RequestId,
+    status::StatusOnly,
+    telemetry::chain,
+    upstream::Answer,
+};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header, request::Parts};
+use http_body_util::BodyExt;
+use std::time::SystemTime;
+
+/// Longest answer, in bytes, that is looked into for an Ocient status: an envelope is shorter.
+const MAX_ENVELOPE: u64 = 2048;
+
+/// Ocient's codes for a token that is no longer good: −733 session expired; −1205 to −1208
+/// security token invalid, badly signed, of unknown origin, expired.
+const REFUSED_TOKEN: [i32; 5] = [-733, -1205, -1206, -1207, -1208];
+
+impl Proxy {
+    /// The head as the SQL node gets it, but for the credential.
+    pub(super) fn prepare(&self, mut request: Request<Body>, id: &RequestId) -> Request<Body> {
+        let headers = request.headers_mut();
+        let trailers = headers::takes_trailers(headers);
+        headers::strip_hop_by_hop(headers);
+        if self.is_trusted {
+            self.forwarded.append(headers);
+        } else {
+            headers::strip_forwarded(headers);
+            self.forwarded.set(headers);
+        }
+        if trailers {
+            // hyper passes trailers on; the next hop has to be told (RFC 9110 section 10.1.4).
+            headers.insert(header::TE, HeaderValue::from_static("trailers"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+        }
+        headers.insert(X_REQUEST_ID, id.as_header().clone());
+        if !headers.contains_key(header::HOST) {
+            headers.insert(header::HOST, self.upstream.authority().clone());
+        }
+        *request.version_mut() = Version::HTTP_11;
+        request
+    }
+
+    /// Sends a request on as it came; only our own cookies stay here.
+    pub(super) async fn pass_through(
+        &self,
+        mut request: Request<Body>,
+    ) -> Result<Response<AnswerBody>, Failure> {
+        cookie::remove_ours(request.headers_mut());
+        let answer = self.upstream.send(request.map(Outgoing::new)).await;
+        answer.map(finish).map_err(|error| {
+            tracing::warn!(error = chain(&error), "no answer");
+            Failure::from(&error)
+        })
+    }
+
+    /// Sends a request on with an Ocient token and no other credential. If the SQL node does
+    /// not take the token, a new one is obtained and the request repeated, once, if its
+    /// whole body is still held.
+    pub(super) async fn inject(
+        &self,
+        request: Request<Body>,
+        injection: Injection,
+        now: SystemTime,
+    ) -> Result<Response<AnswerBody>, Failure> {
+        let (mut head, body) = request.into_parts();
+        for name in [
+            header::AUTHORIZATION,
+            header::COOKIE,
+            header::PROXY_AUTHORIZATION,
+        ] {
+            head.headers.remove(name);
+        }
+        let kept = Kept::default();
+        let body = Outgoing::new(body).kept_in(kept.clone());
+        let answer = self.send_as(&head, body, &injection).await?;
+        let (answer, is_refused) = look_for_refusal(answer).await?;
+        if !is_refused {
+            return Ok(answer);
+        }
+        match (kept.whole(), self.shared.auth.renew(&injection, now).await) {
+            (Some(body), Ok(renewed)) => {
+                let body = Outgoing::new(Body::from(body));
+                let answer = self.send_as(&head, body, &renewed).await?;
+                Ok(without_cookies(finish(answer)))
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    async fn send_as(
+        &self,
+        head: &Parts,
+        body: Outgoing,
+        injection: &Injection,
+    ) -> Result<Answer, Failure> {
+        let mut head = head.clone();
+        let authorization = injection.token().authorization().clone();
+        head.headers.insert(header::AUTHORIZATION, authorization);
+        let sent = self.upstream.send(Request::from_parts(head, body)).await;
+        sent.map_err(|error| {
+            tracing::warn!(error = chain(&error), "no answer");
+            Failure::from(&error)
+        })
+    }
+}
+
+/// The answer as the client gets it, and whether it refuses the injected token: by its HTTP
+/// status, or by Ocient's, which may come with any.
+async fn look_for_refusal(answer: Answer) -> Result<(Response<AnswerBody>, bool), Failure> {
+    let is_unauthorized = answer.response.status() == StatusCode::UNAUTHORIZED;
+    if is_unauthorized || !is_envelope(&answer.response) {
+        return Ok((without_cookies(finish(answer)), is_unauthorized));
+    }
+    let (head, body) = without_cookies(finish(answer)).into_parts();
+    let body = body
+        .collect()
+        .await
+        .map_err(|_| Failure::NodeBroke)?
+        .to_bytes();
+    let code =
+        serde_json::from_slice::<StatusOnly>(&body).map(|envelope| envelope.status.vendor_code);
+    let is_refused = code.is_ok_and(|code| REFUSED_TOKEN.contains(&code));
+    Ok((
+        Response::from_parts(head, AnswerBody::from(Body::from(body))),
+        is_refused,
+    ))
+}
+
+/// Whether the answer may be nothing but an envelope: short JSON of known length.
+fn is_envelope<B: http_body::Body>(response: &Response<B>) -> bool {
+    let length = response.body().size_hint().exact();
+    let media_type = response.headers().get(header::CONTENT_TYPE);
+    length.is_some_and(|length| (1..=MAX_ENVELOPE).contains(&length))
+        && media_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
+        && !response.headers().contains_key(header::CONTENT_ENCODING)
+}
+
+/// The SQL node's answer, its body still streaming.
+fn finish(answer: Answer) -> Response<AnswerBody> {
+    let Answer { response, lease } = answer;
+    let (mut head, body) = response.into_parts();
+    headers::strip_hop_by_hop(&mut head.headers);
+    Response::from_parts(head, AnswerBody::from_node(Body::Stream(body), lease))
+}
+
+/// A session of the SQL node must not reach a client that signed in here: two identities would
+/// mix.
+fn without_cookies(mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+    response.headers_mut().remove(header::SET_COOKIE);
+    response
+}

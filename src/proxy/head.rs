@@ -1,0 +1,159 @@
+//! What is never forwarded, and the head of what is.
+use crate::{cookie, failure::Failure, headers};
+use http::{HeaderValue, Method, Request, Uri, Version, header, uri::PathAndQuery};
+use url::Url;
+
+/// Refuses what no SQL node should see, and brings the head of everything else into the form
+/// of HTTP/1.1: the target in origin form, the authority in `Host`, one line of cookies.
+///
+/// # Errors
+/// The refusal.
+pub(super) fn check<B>(mut request: Request<B>, public_url: &Url) -> Result<Request<B>, Failure> {
+    match *request.method() {
+        Method::CONNECT => return Err(Failure::malformed("this is no forward proxy")),
+        // The SQL node's answer would repeat the injected credential.
+        Method::TRACE => return Err(Failure::Method(&[Method::GET, Method::POST])),
+        _ => {}
+    }
+    if headers::asks_for_upgrade(request.headers()) {
+        return Err(Failure::malformed("the protocol cannot be changed here"));
+    }
+    check_single(&request)?;
+    take_authority(&mut request, public_url)?;
+    if request.version() == Version::HTTP_2 {
+        join_cookies(&mut request);
+    }
+    Ok(request)
+}
+
+/// Of two values, client and SQL node could each believe another one.
+fn check_single<B>(request: &Request<B>) -> Result<(), Failure> {
+    for name in [header::HOST, header::AUTHORIZATION] {
+        if request.headers().get_all(&name).iter().nth(1).is_some() {
+            return Err(Failure::malformed(format!("more than one {name} field")));
+        }
+    }
+    match cookie::find(request.headers(), cookie::SESSION) {
+        Err(cookie::CookieError::Duplicate) => {
+            Err(Failure::malformed("more than one session cookie"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Moves the authority of an absolute target (always there in HTTP/2) into `Host`. In HTTP/1.1
+/// it must name this server (RFC 9112 section 3.2.2); in HTTP/2 it must agree with a `Host`
+/// field (RFC 9113 section 8.3.1).
+fn take_authority<B>(request: &mut Request<B>, public_url: &Url) -> Result<(), Failure> {
+    let host = request.headers().get(header::HOST).cloned();
+    let Some(authority) = request.uri().authority() else {
+        return match (host, request.version()) {
+            (None, Version::HTTP_11) => Err(Failure::malformed("Host is missing")),
+            _ => Ok(()),
+        };
+    };
+    let same = |text: &[u8]| authority.as_str().as_bytes().eq_ignore_ascii_case(text);
+    let is_host = host.as_ref().map(|host| same(host.as_bytes()));
+    let is_ours = match (request.version(), is_host) {
+        (Version::HTTP_2, is_host) => is_host.unwrap_or(true),
+        (_, is_host) => is_host == Some(true) || same(public_url.authority().as_bytes()),
+    };
+    if !is_ours || authority.as_str().contains('@') {
+        return Err(Failure::malformed("the request is for another host"));
+    }
+    let value = HeaderValue::from_str(authority.as_str());
+    let value = value.map_err(|_| Failure::malformed("the authority is malformed"))?;
+    let target = request.uri().path_and_query().cloned();
+    request.headers_mut().insert(header::HOST, value);
+    *request.uri_mut() = Uri::from(target.unwrap_or(PathAndQuery::from_static("/")));
+    Ok(())
+}
+
+/// HTTP/2 may split cookies into several fields, HTTP/1.1 may not (RFC 9113 section 8.2.3).
+fn join_cookies<B>(request: &mut Request<B>) {
+    let lines = request.headers().get_all(header::COOKIE);
+    if lines.iter().nth(1).is_some() {
+        let lines: Vec<&[u8]> = lines.iter().map(HeaderValue::as_bytes).collect();
+        let joined = HeaderValue::from_bytes(&lines.join(b"; ".as_slice()));
+        let joined = joined.expect("field values joined by `; ` are a field value");
+        request.headers_mut().insert(header::COOKIE, joined);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(build: http::request::Builder) -> Result<Request<()>, Failure> {
+        let public = Url::parse("https://sql0.example.com:8443").unwrap();
+        check(build.body(()).unwrap(), &public)
+    }
+
+    #[test]
+    fn connect_trace_and_upgrade_are_refused() {
+        let request = || Request::builder().uri("/").header("host", "a");
+        assert!(checked(request().method("CONNECT")).is_err());
+        assert!(checked(request().method("TRACE")).is_err());
+        assert!(
+            checked(
+                request()
+                    .header("connection", "upgrade")
+                    .header("upgrade", "h2c")
+            )
+            .is_err()
+        );
+        assert!(checked(request()).is_ok());
+    }
+
+    #[test]
+    fn doubled_host_authorization_and_session_cookie_are_refused() {
+        let request = || Request::builder().uri("/").header("host", "a");
+        assert!(checked(request().header("host", "a")).is_err());
+        let doubled = request()
+            .header("authorization", "Basic x")
+            .header("authorization", "Basic x");
+        assert!(checked(doubled).is_err());
+        let cookies = format!("{0}=a; {0}=a", cookie::SESSION);
+        assert!(checked(request().header("cookie", cookies)).is_err());
+    }
+
+    #[test]
+    fn an_absolute_target_must_be_for_this_server() {
+        for (target, host, is_ours) in [
+            ("https://sql0.example.com:8443/v1/info?x", "a", true),
+            ("http://a/v1/info?x", "a", true),
+            ("http://A/v1/info?x", "a", true),
+            ("http://evil/v1/info?x", "a", false),
+            ("http://u@a/v1/info?x", "a", false),
+        ] {
+            let request = checked(Request::builder().uri(target).header("host", host));
+            assert_eq!(request.is_ok(), is_ours, "{target}");
+            if let Ok(request) = request {
+                assert_eq!(request.uri(), "/v1/info?x");
+            }
+        }
+    }
+
+    #[test]
+    fn http2_names_its_host_and_joins_its_cookies() {
+        let request = Request::builder()
+            .version(Version::HTTP_2)
+            .uri("https://sql0:8443/v1/info")
+            .header("cookie", "a=1")
+            .header("cookie", "b=2");
+        let request = checked(request).unwrap();
+        assert_eq!(request.headers()["host"], "sql0:8443");
+        assert_eq!(request.headers()["cookie"], "a=1; b=2");
+        let split = Request::builder()
+            .version(Version::HTTP_2)
+            .uri("https://a/")
+            .header("host", "b");
+        assert!(checked(split).is_err());
+    }
+
+    #[test]
+    fn http11_needs_a_host_and_http10_does_not() {
+        assert!(checked(Request::builder().uri("/")).is_err());
+        assert!(checked(Request::builder().version(Version::HTTP_10).uri("/")).is_ok());
+    }
+}

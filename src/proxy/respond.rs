@@ -1,0 +1,47 @@
+//! The one place where a failure becomes an HTTP answer.
+use crate::{body::Body, failure::Failure, status::StatusOnly};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+/// Ocient's envelope with the failure's HTTP status; never cached.
+pub(super) fn respond(failure: &Failure, request_id: &str) -> Response<Body> {
+    let row = failure.row();
+    let envelope = StatusOnly {
+        status: row.envelope(request_id),
+    };
+    let body = serde_json::to_vec(&envelope).expect("an envelope has string keys alone");
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = row.status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    add_advice(headers, failure, row.status);
+    response
+}
+
+/// The fields that HTTP demands beside certain statuses.
+fn add_advice(headers: &mut HeaderMap, failure: &Failure, status: StatusCode) {
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Failure::Method(known) = failure {
+        let known: Vec<&str> = known.iter().map(http::Method::as_str).collect();
+        let known = HeaderValue::from_str(&known.join(", "));
+        headers.insert(
+            header::ALLOW,
+            known.expect("method names are visible ASCII"),
+        );
+    }
+    if let Some(wait) = failure.retry_after() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+    }
+    if let Failure::ConnectionLimit | Failure::Draining = failure {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}
