@@ -363,11 +363,25 @@ fn a_broken_header_is_not_blamed_for_what_follows() {
 }
 
 #[test]
-fn a_caret_stays_on_its_line_and_counts_characters() {
-    let shown = load("[log]\ncouleur = { 'é' = 1 }\nname = ['é',\n'b']\n")
-        .unwrap_err()
-        .to_string();
-    assert!(shown.contains("\n3 | name = "), "{shown}");
+fn columns_count_characters() {
+    let what = "`grant.groups`: a string is wanted, not a whole number";
+    assert_mistake(
+        "[[grant]]\ngroups = ['é', 3]",
+        1,
+        16,
+        what,
+        "put it in quotes",
+    );
+}
+
+#[test]
+fn a_value_of_several_lines_is_marked_on_its_first() {
+    let added = "[sso]\ndefault_database = ['a',\n'b']";
+    let shown = load(&format!("{LEAST}{added}\n")).unwrap_err().to_string();
+    assert!(
+        shown.contains("\n  |                    ^^^^^\n"),
+        "{shown}"
+    );
     assert!(!shown.contains("'b'"), "{shown}");
 }
 

@@ -3,7 +3,10 @@ use super::{LEAST, load};
 use proptest::prelude::*;
 
 /// Every place where people have put one.
-const LEAKS: [&str; 28] = [
+const LEAKS: [&str; 31] = [
+    "acount = [{ password = 'hunter2' }]",
+    "  account.password = 'hunter2",
+    "[[account]]\n  password 'hunter2",
     "[[account]]\npassword = 'hunter2'",
     "[[account]]\npassword = 'hunter2",
     "[[account]]\npassword = \"\"\"\nhunter2\n",
