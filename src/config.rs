@@ -99,8 +99,8 @@ impl Config {
         let taken = listen.as_ref().map(|listen| listen.addresses.as_slice());
         let admin = root.section("admin", |section| Admin::read(section, taken));
         let tls = root.section("tls", Tls::read);
-        let sql_node = root.section("sql_node", SqlNode::read);
-        let mode = sql_node.as_ref().map(|node| node.credentials.mode);
+        let mut mode = None;
+        let sql_node = root.section("sql_node", |section| SqlNode::read(section, &mut mode));
         let sso = root.section("sso", Sso::read);
         let callbacks = callbacks(root);
         let access = Access::read(root, mode);

@@ -209,6 +209,15 @@ fn accounts_go_with_login_and_only_with_it() {
 }
 
 #[test]
+fn a_grant_is_checked_even_if_the_node_has_another_mistake() {
+    let text = with("sql_node.url", "'x'");
+    let login = format!("{text}sql_node.credentials.mode = 'login'\n{PROVIDER}{ACCOUNT}");
+    let mistakes = load(&format!("{login}[[grant]]\nprovider = 'corp'\n")).unwrap_err();
+    assert_eq!(mistakes.count(), 2, "{mistakes}");
+    assert!(mistakes.to_string().contains("each grant signs in as one"));
+}
+
+#[test]
 fn callbacks_have_paths_of_their_own() {
     for (added, line, what) in [
         (
