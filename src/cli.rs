@@ -29,3 +29,29 @@ pub struct ConfigFile {
     #[arg(long = "config", value_name = "FILE", default_value = "config.toml")]
     pub path: PathBuf,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_configuration_is_config_toml_unless_named() {
+        for (words, expected) in [
+            (vec!["ocient-sidecar", "run"], "config.toml"),
+            (
+                vec!["ocient-sidecar", "check", "--config", "a.toml"],
+                "a.toml",
+            ),
+        ] {
+            let (Command::Run(file) | Command::Check(file)) =
+                Arguments::try_parse_from(&words).unwrap().command;
+            assert_eq!(file.path, PathBuf::from(expected), "{words:?}");
+        }
+    }
+}

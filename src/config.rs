@@ -1,6 +1,6 @@
 //! The operator's configuration as the program uses it: typed, complete and already checked.
 //!
-//! Each section has a file with its record, its keys, their defaults and bounds; [`Section`]
+//! Each section has a file with its record, its keys, their defaults and bounds; `Section`
 //! reads them, `Reading` collects what is wrong.
 mod account;
 mod addresses;
@@ -99,26 +99,27 @@ impl Config {
         let taken = listen.as_ref().map(|listen| listen.addresses.as_slice());
         let admin = root.section("admin", |section| Admin::read(section, taken));
         let tls = root.section("tls", Tls::read);
-        let sql_node = root.section("sql_node", SqlNode::read);
-        let mode = sql_node.as_ref().map(|node| node.credentials.mode);
+        let mut mode = None;
+        let sql_node = root.section("sql_node", |section| SqlNode::read(section, &mut mode));
         let sso = root.section("sso", Sso::read);
         let callbacks = callbacks(root);
-        let (accounts, providers, grants) = sign_in(root, mode);
+        let access = Access::read(root, mode);
         let pass_through = root.section("pass_through", PassThrough::read);
         let sessions = root.section("sessions", Sessions::read);
         let cache = root.section("cache", Cache::read);
         let limits = root.section("limits", Limits::read);
         let log = root.section("log", Log::read);
         root.unavailable("api_key");
+        let access = access?;
         Some(Self {
             listen: listen?,
             tls: tls?,
             sql_node: sql_node?,
-            accounts: accounts?,
+            accounts: access.accounts,
             sso: sso?,
             callbacks: callbacks?,
-            providers: providers?,
-            grants: grants?,
+            providers: access.providers,
+            grants: access.grants,
             pass_through: pass_through?,
             sessions: sessions?,
             cache: cache?,
@@ -139,28 +140,33 @@ fn callbacks(root: &mut Section<'_>) -> Option<Vec<Callback>> {
 }
 
 /// The tables that refer to each other.
-fn sign_in(
-    root: &mut Section<'_>,
-    mode: Option<CredentialMode>,
-) -> (
-    Option<Vec<Account>>,
-    Option<Vec<Provider>>,
-    Option<Vec<Grant>>,
-) {
-    let mut names = Vec::new();
-    let accounts = root.sections("account", |section| Account::read(section, &mut names));
-    let mut known = Providers::default();
-    let providers = root.sections("provider", |section| Provider::read(section, &mut known));
-    let referred = Referred {
-        providers: &known.names,
-        accounts: &names,
-        mode,
-    };
-    let grants = root.sections("grant", |section| Grant::read(section, &referred));
-    let nobody = grants.as_ref().is_some_and(Vec::is_empty);
-    if mode == Some(CredentialMode::Login) && nobody {
-        let fault = Fault::new("missing: with mode = \"login\" nobody could sign in");
-        root.fault::<()>("grant", fault.cure("add a [[grant]] that names an account"));
+struct Access {
+    accounts: Vec<Account>,
+    providers: Vec<Provider>,
+    grants: Vec<Grant>,
+}
+
+impl Access {
+    fn read(root: &mut Section<'_>, mode: Option<CredentialMode>) -> Option<Self> {
+        let mut names = Vec::new();
+        let accounts = root.sections("account", |section| Account::read(section, &mut names));
+        let mut known = Providers::default();
+        let providers = root.sections("provider", |section| Provider::read(section, &mut known));
+        let referred = Referred {
+            providers: &known.names,
+            accounts: &names,
+            mode,
+        };
+        let grants = root.sections("grant", |section| Grant::read(section, &referred));
+        let nobody = grants.as_ref().is_some_and(Vec::is_empty);
+        if mode == Some(CredentialMode::Login) && nobody {
+            let fault = Fault::new("missing: with mode = \"login\" nobody could sign in");
+            return root.fault("grant", fault.cure("add a [[grant]] that names an account"));
+        }
+        Some(Self {
+            accounts: accounts?,
+            providers: providers?,
+            grants: grants?,
+        })
     }
-    (accounts, providers, grants)
 }

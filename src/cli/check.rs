@@ -88,3 +88,55 @@ fn admin(listen: &AdminAddress) -> String {
         AdminAddress::Unix(path) => format!("unix:{}", path.display()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn checked(text: &str) -> (u8, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(folder.path().join("a.crt"), issued.cert.pem()).unwrap();
+        let key = issued.signing_key.serialize_pem();
+        fs::write(folder.path().join("a.key"), key).unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, text).unwrap();
+        let mut out = Vec::new();
+        let code = check(&path, &mut out);
+        (code, String::from_utf8(out).unwrap())
+    }
+
+    const GOOD: &str = "listen.public_url = 'https://sql0.example.com'
+tls = { certificate = 'a.crt', private_key = 'a.key' }
+sql_node.url = 'http://127.0.0.1:9090'
+sessions.store = 'memory'
+";
+
+    #[test]
+    fn a_good_configuration_is_summed_up() {
+        let (code, shown) = checked(GOOD);
+        assert_eq!(code, 0, "{shown}");
+        let (_, summary) = shown.split_once("config.toml: ok\n").unwrap();
+        assert_eq!(
+            summary,
+            "  listens on  0.0.0.0:8443
+  known as    https://sql0.example.com
+  SQL node    http://127.0.0.1:9090, provider tokens are exchanged there
+  providers   none
+  grants      none: every verified identity may use every database
+  sessions    in memory, until the next restart
+  admin       127.0.0.1:9901
+"
+        );
+    }
+
+    #[test]
+    fn mistakes_are_shown_with_exit_code_78() {
+        let (code, shown) = checked(&GOOD.replace("a.crt", "b.crt").replace("memory", "memry"));
+        assert_eq!(code, 78);
+        assert!(shown.contains("did you mean \"memory\"?"), "{shown}");
+        assert!(shown.contains("b.crt: No such file"), "{shown}");
+        assert!(shown.contains("2 mistakes in "), "{shown}");
+    }
+}

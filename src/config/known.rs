@@ -16,14 +16,25 @@ pub(super) struct Known {
 /// What kind of key it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
+    /// A value that must be there.
     Required,
+    /// A value that may be left out.
     Optional,
-    /// With its default as TOML.
+    /// A value with this default, as TOML.
     Defaulted(&'static str),
+    /// The place of a secret.
     Secret,
+    /// A table, or several.
     Section,
     /// For a later version.
     Unavailable,
+}
+
+impl Shape {
+    /// Whether it is a value that anybody may see.
+    pub(super) fn is_plain(self) -> bool {
+        matches!(self, Self::Required | Self::Optional | Self::Defaulted(_))
+    }
 }
 
 /// A key that nobody asked for.
@@ -47,14 +58,12 @@ impl Keys {
         named.peek().is_some() && named.all(|known| self.is_harmless(known))
     }
 
-    /// Whether the value of a key can be shown: it is no secret, and not part of one.
+    /// Whether the value of a key can be shown: neither it nor its section holds a secret.
     pub(super) fn is_harmless(&self, key: &Known) -> bool {
-        let name = joined(&key.section, key.key);
-        self.0
-            .iter()
-            .filter(|(_, shape)| matches!(shape, Shape::Secret | Shape::Unavailable))
-            .map(|(known, _)| joined(&known.section, known.key))
-            .all(|secret| name != secret && key.section != secret)
+        let in_secret = self.0.iter().any(|(known, shape)| {
+            *shape == Shape::Secret && joined(&known.section, known.key) == key.section
+        });
+        self.0.get(key).is_some_and(|shape| shape.is_plain()) && !in_secret
     }
 
     /// The known key that an unknown one stands for: a similar one of the same section, or

@@ -83,7 +83,7 @@ fn read_file(path: &Path) -> Result<(String, String), Mistakes> {
     let name = path.display().to_string();
     match read_text(path) {
         Ok(text) => Ok((name, text)),
-        Err(error) => Err(Mistakes::unreadable(&name, error.to_string())),
+        Err(error) => Err(Mistakes::unreadable(&name, &error)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `Mistakes`: everything that is wrong with one configuration file, shown to its author.
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use std::{fmt, ops::Range};
+use std::{fmt, io, ops::Range};
 
 /// All mistakes of a configuration file. `Display` shows each with file, line and column,
 /// the line itself, a caret under the exact place and what to write instead.
@@ -41,10 +41,10 @@ impl Mistakes {
     }
 
     /// A file that could not even be read.
-    pub(super) fn unreadable(file_name: &str, what: impl Into<String>) -> Self {
+    pub(super) fn unreadable(file_name: &str, error: &io::Error) -> Self {
         let mistake = Mistake {
             place: None,
-            what: what.into(),
+            what: format!("the configuration cannot be read: {error}"),
             cure: None,
         };
         Self::new(file_name, "", &[], vec![mistake])

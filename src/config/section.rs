@@ -175,10 +175,7 @@ impl<'a> Section<'a> {
         };
         self.reading.keys.0.insert(known, shape);
         let value = self.table?.get(key)?;
-        if matches!(
-            shape,
-            Shape::Required | Shape::Optional | Shape::Defaulted(_)
-        ) {
+        if shape.is_plain() {
             self.reading.plain.push(value.span());
         }
         Some(value)

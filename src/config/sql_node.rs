@@ -54,7 +54,11 @@ pub enum CredentialMode {
 }
 
 impl SqlNode {
-    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+    /// Reads the section; tells the `mode` even if another key is wrong.
+    pub(super) fn read(
+        section: &mut Section<'_>,
+        mode: &mut Option<CredentialMode>,
+    ) -> Option<Self> {
         let url = section.required("url", string(upstream));
         let trust = trust(section, url.as_ref());
         // Beside the node a connection takes microseconds; a minute is a kernel's patience.
@@ -64,6 +68,7 @@ impl SqlNode {
         let head_range = Duration::ZERO..=Duration::from_hours(24);
         let head_timeout = section.defaulted("head_timeout", "'0s'", duration(head_range));
         let credentials = section.section("credentials", Credentials::read);
+        *mode = credentials.as_ref().map(|credentials| credentials.mode);
         Some(Self {
             url: url?,
             trust: trust?,

@@ -27,11 +27,14 @@ pub(super) fn broken_lines(text: &str, errors: &[Error]) -> Vec<BrokenLine> {
 /// the key is known to be harmless.
 pub(super) fn doubtful(text: &str, broken: &BrokenLine, reading: &Reading) -> Option<Range<usize>> {
     let content = &text[broken.line.clone()];
-    let key_end = content.find(['=', ' ', '\t']).unwrap_or_default();
+    let indent = content.len() - content.trim_start().len();
+    let length = content[indent..].find(['=', ' ', '\t']).unwrap_or_default();
+    let key_end = indent + length;
+    let key = content[indent..key_end].rsplit('.').next();
     let is_plain = |value: &Range<usize>| value.contains(&broken.error);
     let is_harmless = is_header(content)
         || reading.plain.iter().any(is_plain)
-        || reading.keys.is_harmless_name(&content[..key_end]);
+        || key.is_some_and(|key| reading.keys.is_harmless_name(key));
     let from = match is_harmless {
         // What follows a second `=` belongs to another key.
         true => content.match_indices('=').nth(1).map(|(at, _)| at + 1)?,

@@ -1,6 +1,9 @@
 //! Tests of the whole loader.
+mod files;
 mod mistakes;
+mod secrecy;
 mod shipped;
+mod sign_in;
 
 use super::{Config, CredentialMode, Flow, Store, TlsVersion};
 use std::path::Path;

@@ -91,10 +91,10 @@ pub(super) fn only<T: PartialEq>(
 /// Any text on one line that is not empty.
 pub(super) fn text(text: &str) -> Result<String, Fault> {
     if text.trim().is_empty() {
-        return Err(Fault::new("empty"));
+        return Err(Fault::new("empty").cure("write a value, or leave the key out"));
     }
     if text.chars().any(char::is_control) {
-        return Err(Fault::new("line breaks and control characters are refused"));
+        return Err(Fault::new("holds a line break or a control character").cure("remove it"));
     }
     Ok(text.to_owned())
 }
