@@ -62,6 +62,9 @@ pub enum StartError {
     /// A listener.
     #[error("cannot listen on {0}")]
     Listen(String, #[source] io::Error),
+    /// Signal handlers.
+    #[error("cannot watch for signals")]
+    Signals(#[source] io::Error),
     /// The worker threads.
     #[error("cannot start the workers")]
     Workers(#[source] io::Error),

@@ -1,5 +1,6 @@
 //! The command line: which words the program understands.
 pub mod check;
+pub mod run;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;

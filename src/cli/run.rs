@@ -1,0 +1,104 @@
+//! `run`: serves clients until a signal says stop.
+use super::check::BAD_CONFIGURATION;
+use crate::{
+    app::{App, StartError},
+    config::Config,
+    telemetry::{Telemetry, chain},
+};
+use sd_notify::NotifyState;
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+/// Threads of the control runtime: one verifies tokens while the other accepts.
+const CONTROL_THREADS: usize = 2;
+
+/// Serves as the configuration at `path` says. One line per listener goes to `out` once it
+/// accepts; everything else goes to standard error. Returns the exit code: 0 after a clean
+/// stop, 78 for a bad configuration, 1 for anything else.
+pub fn run(path: &Path, out: &mut impl Write) -> u8 {
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            drop(write!(io::stderr(), "{mistakes}"));
+            return BAD_CONFIGURATION;
+        }
+    };
+    let telemetry = Telemetry::new(config.log, io::stderr());
+    telemetry.install();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build();
+    let code = match runtime {
+        Ok(runtime) => match runtime.block_on(serve(&config, telemetry.clone(), out)) {
+            Ok(()) => 0,
+            Err(error) => {
+                error!(error = chain(&error), "cannot start");
+                1
+            }
+        },
+        Err(error) => {
+            error!(%error, "cannot start the control runtime");
+            1
+        }
+    };
+    telemetry.flush();
+    code
+}
+
+async fn serve(
+    config: &Config,
+    telemetry: Telemetry,
+    out: &mut impl Write,
+) -> Result<(), StartError> {
+    let stop = stop_on_signals().map_err(StartError::Signals)?;
+    let app = App::bind(config, telemetry).await?;
+    for address in app.addresses() {
+        drop(writeln!(out, "listening on https://{address}"));
+    }
+    drop(out.flush());
+    notify(NotifyState::Ready);
+    let announced = stop.clone();
+    let announcement = tokio::spawn(async move {
+        announced.cancelled().await;
+        notify(NotifyState::Stopping);
+    });
+    app.run(stop).await;
+    announcement.abort();
+    Ok(())
+}
+
+/// Cancelled by the first SIGTERM or SIGINT. A second one ends the process at once, for a
+/// person who does not want to wait for the drain.
+fn stop_on_signals() -> io::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let cancel = stop.clone();
+    tokio::spawn(async move {
+        for is_second in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if is_second {
+                std::process::exit(1);
+            }
+            cancel.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+/// Tells systemd, if it is listening.
+fn notify(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        warn!(%error, "systemd not told");
+    }
+}
