@@ -11,12 +11,15 @@ use std::{
 };
 use tokio::runtime::Handle;
 
+/// The result to come of one run; clones wait for the same one.
+pub type Outcome<V> = Shared<BoxFuture<'static, Option<V>>>;
+
 /// Runs the work of each key at most once at a time. The work is a task on the control
 /// runtime: a client that leaves cancels it for nobody and starts it for nobody twice, and it
 /// takes no time from the requests of the worker that asked.
 #[derive(Clone)]
 pub struct SingleFlight<K, V> {
-    running: Arc<Mutex<HashMap<K, Shared<BoxFuture<'static, Option<V>>>>>>,
+    running: Arc<Mutex<HashMap<K, Outcome<V>>>>,
     control: Handle,
 }
 
@@ -35,7 +38,7 @@ where
 
     /// The result of the work of `key`, which is started only if it is not running. `None` if
     /// the work ended without a result, which only a fault of ours can cause.
-    pub fn run<F>(&self, key: K, work: impl FnOnce() -> F) -> Shared<BoxFuture<'static, Option<V>>>
+    pub fn run<F>(&self, key: K, work: impl FnOnce() -> F) -> Outcome<V>
     where
         F: Future<Output = V> + Send + 'static,
     {
@@ -61,7 +64,7 @@ where
 /// Takes the work off the list when its task ends.
 struct Done<K: Eq + Hash, V> {
     key: K,
-    running: Arc<Mutex<HashMap<K, Shared<BoxFuture<'static, Option<V>>>>>>,
+    running: Arc<Mutex<HashMap<K, Outcome<V>>>>,
 }
 
 impl<K: Eq + Hash, V> Drop for Done<K, V> {

@@ -4,7 +4,7 @@ use url::Url;
 
 /// Why a cookie does not count for this request; the text is for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CrossSite(pub &'static str);
+pub(super) struct CrossSite(pub(super) &'static str);
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -25,7 +25,7 @@ const UNKNOWN: CrossSite = CrossSite(
 ///
 /// # Errors
 /// Says to a person what to do instead.
-pub fn check(
+pub(super) fn check(
     method: &Method,
     is_execute: bool,
     headers: &HeaderMap,

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// What a query string or body says about the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Named {
+pub(super) enum Named {
     /// Nothing.
     Nothing,
     /// This one, in the one spelling that leaves no doubt.
@@ -18,7 +18,7 @@ pub enum Named {
 }
 
 /// The `database` of a query string.
-pub fn in_query(query: Option<&str>) -> Named {
+pub(super) fn in_query(query: Option<&str>) -> Named {
     let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let mut named = Named::Nothing;
     for (key, value) in pairs.filter(|(key, _)| is_like_database(key)) {
@@ -33,7 +33,7 @@ pub fn in_query(query: Option<&str>) -> Named {
 }
 
 /// The `database` of a whole request body. Raw SQL (`text/plain`) names none.
-pub fn in_body(headers: &HeaderMap, body: &[u8]) -> Named {
+pub(super) fn in_body(headers: &HeaderMap, body: &[u8]) -> Named {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Named::Unclear; // what is inside cannot be seen
     }

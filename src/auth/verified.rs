@@ -14,11 +14,11 @@ use std::{
 use tokio::runtime::Handle;
 
 /// SHA-256 of a token: the caches hold no token that anybody could use.
-pub type TokenDigest = [u8; 32];
+pub(super) type TokenDigest = [u8; 32];
 
 /// What was found out about provider tokens.
 #[derive(Clone, Debug)]
-pub struct Verified {
+pub(super) struct Verified {
     good: Cache<TokenDigest, Arc<Identity>>,
     bad: Cache<TokenDigest, Failure>,
     verifying: SingleFlight<TokenDigest, Result<Arc<Identity>, Failure>>,
@@ -30,16 +30,16 @@ const MAX_REFUSED: u64 = 10_000;
 
 /// An identity, and whether it was known already.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub(super) struct Found {
     /// Who it is.
-    pub identity: Arc<Identity>,
+    pub(super) identity: Arc<Identity>,
     /// Whether no verification was needed.
-    pub was_cached: bool,
+    pub(super) was_cached: bool,
 }
 
 impl Verified {
     /// `capacity`: good tokens remembered at most.
-    pub fn new(capacity: u64, negative_ttl: Duration, control: Handle) -> Self {
+    pub(super) fn new(capacity: u64, negative_ttl: Duration, control: Handle) -> Self {
         Self {
             good: Cache::builder()
                 .max_capacity(capacity)
@@ -58,7 +58,7 @@ impl Verified {
     ///
     /// # Errors
     /// What is wrong with the token, or that its provider cannot be asked for its keys.
-    pub async fn identity(
+    pub(super) async fn identity(
         &self,
         token: &Secret,
         provider: &Arc<Provider>,
@@ -118,7 +118,7 @@ impl Verified {
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// The key of a token in every cache.
-pub fn key_of(token: &Secret) -> TokenDigest {
+pub(super) fn key_of(token: &Secret) -> TokenDigest {
     let mut key = [0; 32];
     key.copy_from_slice(digest(&SHA256, token.expose().as_bytes()).as_ref());
     key

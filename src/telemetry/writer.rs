@@ -65,7 +65,7 @@ fn write_lines(lines: &Receiver<Message>, lost: &AtomicU64, sink: impl Write) {
                 Message::Line(line) => drop(sink.write_all(&line)),
                 Message::Flush(done) => {
                     drop(sink.flush());
-                    drop(done.send(()));
+                    let _nobody_waits = done.send(());
                 }
             }
             next = lines.try_recv().ok();
