@@ -116,3 +116,6 @@ fn token_password(encoded: &str) -> Option<Secret> {
     let (user, password) = text.split_once(':')?;
     TOKEN_USERS.contains(&user).then(|| Secret::new(password))
 }
+
+#[cfg(test)]
+mod tests;

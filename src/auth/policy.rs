@@ -94,3 +94,6 @@ impl Policy {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+use super::*;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+const ISSUER: &str = "https://idp.example.com";
+
+fn jwt(issuer: &str) -> String {
+    let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+    format!(
+        "{}.{}.{}",
+        part(r#"{"alg":"RS256"}"#),
+        part(&format!(r#"{{"iss":"{issuer}"}}"#)),
+        part("s")
+    )
+}
+
+fn of(fields: &[(&'static str, String)]) -> Result<Credential, Failure> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        headers.append(*name, value.parse().unwrap());
+    }
+    Credential::of(&headers, |issuer| (issuer == ISSUER).then_some(0))
+}
+
+fn kind(authorization: String) -> Result<CredentialKind, Failure> {
+    of(&[("authorization", authorization)]).map(|credential| credential.kind())
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{user}:{password}"))
+    )
+}
+
+#[test]
+fn bearers_are_told_apart() {
+    let session = SessionToken::generate();
+    for (token, expected) in [
+        (session.expose().to_owned(), CredentialKind::SessionToken),
+        (jwt(ISSUER), CredentialKind::ProviderToken),
+        (jwt("https://other.example.com"), CredentialKind::Bearer),
+        ("opaque".to_owned(), CredentialKind::Bearer),
+        (String::new(), CredentialKind::Bearer),
+    ] {
+        for scheme in ["Bearer", "bearer", "BEARER "] {
+            assert_eq!(
+                kind(format!("{scheme} {token}")),
+                Ok(expected),
+                "{scheme} {token}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_basic_password_counts_as_a_token_under_the_three_user_names_alone() {
+    let session = SessionToken::generate();
+    for user in TOKEN_USERS {
+        assert_eq!(
+            kind(basic(user, &jwt(ISSUER))),
+            Ok(CredentialKind::ProviderToken),
+            "{user}"
+        );
+        assert_eq!(
+            kind(basic(user, session.expose())),
+            Ok(CredentialKind::SessionToken),
+            "{user}"
+        );
+        assert_eq!(
+            kind(basic(user, "password")),
+            Ok(CredentialKind::Basic),
+            "{user}"
+        );
+    }
+    for user in ["alice", "ID_TOKEN", "id_token@system", ""] {
+        assert_eq!(
+            kind(basic(user, &jwt(ISSUER))),
+            Ok(CredentialKind::Basic),
+            "{user}"
+        );
+    }
+}
+
+#[test]
+fn what_looks_like_a_session_token_is_never_anything_else() {
+    for token in ["ocs_", "ocs_x", "ocs_AAAA=", "ocs_ocs_"] {
+        assert_eq!(
+            kind(format!("Bearer {token}")),
+            Err(Failure::SessionUnknown),
+            "{token}"
+        );
+        assert_eq!(
+            kind(basic("session", token)),
+            Err(Failure::SessionUnknown),
+            "{token}"
+        );
+    }
+    let cookie = [("cookie", format!("{}=forged", cookie::SESSION))];
+    assert_eq!(of(&cookie).unwrap_err(), Failure::SessionUnknown);
+}
+
+#[test]
+fn other_schemes_and_broken_ones_are_the_sql_nodes_to_judge() {
+    for (value, expected) in [
+        ("Negotiate abc", CredentialKind::Bearer),
+        ("Basic !!!", CredentialKind::Basic),
+        ("Basic", CredentialKind::Basic),
+        ("", CredentialKind::Bearer),
+    ] {
+        assert_eq!(kind(value.to_owned()), Ok(expected), "{value}");
+    }
+}
+
+#[test]
+fn authorization_comes_before_the_cookie_and_there_is_one_of_each() {
+    let token = SessionToken::generate();
+    let cookie = ("cookie", format!("{}={}", cookie::SESSION, token.expose()));
+    assert_eq!(
+        of(&[cookie.clone()]).unwrap().kind(),
+        CredentialKind::SessionCookie
+    );
+    let both = [cookie.clone(), ("authorization", basic("alice", "x"))];
+    assert_eq!(of(&both).unwrap().kind(), CredentialKind::Basic);
+    assert!(of(&[cookie.clone(), cookie]).is_err());
+    let twice = ("authorization", basic("alice", "x"));
+    assert!(of(&[twice.clone(), twice]).is_err());
+}

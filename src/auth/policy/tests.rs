@@ -1,0 +1,99 @@
+use super::*;
+use crate::config::Config;
+use serde_json::json;
+use std::path::Path;
+
+/// A policy with the providers `corp` (every database) and `retail` (`retail_*`).
+fn policy(grants: &str) -> Policy {
+    let text = format!(
+        "[listen]\npublic_url = 'https://sql0.example.com'\n\
+         [tls]\ncertificate = 'c'\nprivate_key = 'k'\n\
+         [sql_node]\nurl = 'http://127.0.0.1:9090'\n\
+         [[provider]]\nname = 'corp'\nissuer = 'https://corp.example.com'\nclient_id = 'a'\n\
+         [[provider]]\nname = 'retail'\nissuer = 'https://retail.example.com'\nclient_id = 'b'\n\
+         databases = ['retail_*']\n{grants}"
+    );
+    let config = Config::from_toml(&text, "config.toml", Path::new("/"));
+    Policy::new(&config.unwrap_or_else(|mistakes| panic!("{mistakes}")))
+}
+
+/// As a sealed session record gives it back: tests cannot make one any other way either.
+fn identity(provider: &str, username: &str, groups: &[&str]) -> Identity {
+    let expires_at = serde_json::to_value(std::time::SystemTime::now()).unwrap();
+    serde_json::from_value(json!({
+        "provider": provider, "issuer": "https://x", "subject": "s", "username": username,
+        "groups": groups, "expires_at": expires_at, "sid": null, "token_kind": "Id",
+    }))
+    .unwrap()
+}
+
+fn may(policy: &Policy, identity: &Identity, database: &str) -> bool {
+    policy.decide(identity, database).is_some()
+}
+
+#[test]
+fn without_grants_every_verified_identity_may_use_its_providers_databases() {
+    let policy = policy("");
+    assert!(may(&policy, &identity("corp", "alice", &[]), "system"));
+    assert!(may(&policy, &identity("retail", "alice", &[]), "retail_eu"));
+    assert!(!may(&policy, &identity("retail", "alice", &[]), "system"));
+    assert!(!may(&policy, &identity("removed", "alice", &[]), "system"));
+}
+
+#[test]
+fn a_grant_fits_by_provider_group_user_and_database_together() {
+    let policy = policy(
+        "[[grant]]\nprovider = 'corp'\ngroups = ['analysts', 'admins']\nusers = ['alice', 'bob']\n\
+         databases = ['retail_*', 'system']",
+    );
+    for (provider, user, groups, database, expected) in [
+        ("corp", "alice", vec!["analysts"], "retail_eu", true),
+        ("corp", "bob", vec!["x", "admins"], "system", true),
+        ("corp", "carol", vec!["analysts"], "retail_eu", false),
+        ("corp", "alice", vec!["Analysts"], "retail_eu", false),
+        ("corp", "alice", vec![], "retail_eu", false),
+        ("corp", "alice", vec!["analysts"], "sales", false),
+        ("corp", "alice", vec!["analysts"], "RETAIL_EU", false),
+        ("retail", "alice", vec!["analysts"], "retail_eu", false),
+    ] {
+        let who = identity(provider, user, &groups);
+        assert_eq!(
+            may(&policy, &who, database),
+            expected,
+            "{provider} {user} {groups:?} {database}"
+        );
+    }
+}
+
+#[test]
+fn the_first_grant_that_fits_names_the_account() {
+    let policy = policy(
+        "[sql_node.credentials]\nmode = 'login'\n\
+         [[account]]\nname = 'one'\nusername = 'u1'\npassword = { env = 'P' }\n\
+         [[account]]\nname = 'two'\nusername = 'u2'\npassword = { env = 'P' }\n\
+         [[grant]]\ngroups = ['analysts']\ndatabases = ['retail_*']\naccount = 'one'\n\
+         [[grant]]\ngroups = ['analysts']\ndatabases = ['*']\naccount = 'two'",
+    );
+    let alice = identity("corp", "alice", &["analysts"]);
+    let account = |database| {
+        policy
+            .decide(&alice, database)
+            .unwrap()
+            .account()
+            .map(str::to_owned)
+    };
+    assert_eq!(account("retail_eu").as_deref(), Some("one"));
+    assert_eq!(account("system").as_deref(), Some("two"));
+}
+
+#[test]
+fn the_database_matters_only_where_some_grant_or_the_provider_names_one() {
+    let policy = policy(
+        "[[grant]]\ngroups = ['analysts']\ndatabases = ['retail_*']\n\
+         [[grant]]\ngroups = ['admins']\ndatabases = ['*']",
+    );
+    assert!(policy.depends_on_database(&identity("corp", "alice", &["analysts"])));
+    assert!(!policy.depends_on_database(&identity("corp", "bob", &["admins"])));
+    assert!(policy.depends_on_database(&identity("retail", "bob", &["admins"])));
+    assert!(policy.depends_on_database(&identity("removed", "bob", &["admins"])));
+}
