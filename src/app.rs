@@ -6,7 +6,7 @@ use crate::{
     endpoints::Endpoints,
     http_client::HttpClient,
     ocient::{OcientTokens, TokenEndpoints},
-    oidc::{Provider, TrustError},
+    oidc::Provider,
     proxy::{Proxy, Shared},
     route::Routes,
     seal::{KeyRing, SealError},
@@ -50,9 +50,6 @@ pub enum StartError {
     /// Certificates or authorities.
     #[error("TLS")]
     Tls(#[from] TlsError),
-    /// A provider's authorities.
-    #[error("the provider's authorities")]
-    Trust(#[from] TrustError),
     /// The key ring.
     #[error("the key ring")]
     Keys(#[from] SealError),
@@ -235,7 +232,7 @@ fn providers(config: &Config) -> Result<Vec<Arc<Provider>>, StartError> {
                 format!("secret of provider {}", provider.name)
             })?),
         };
-        let tls = Provider::tls_client(provider)?;
+        let tls = client_config(&provider.trust)?;
         let http = HttpClient::new(tls, PROVIDER_TIMEOUT, PROVIDER_ANSWER);
         Ok(Provider::new(provider, secret, http))
     };

@@ -32,6 +32,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod trust;
 mod units;
 mod values;
 
@@ -51,9 +52,10 @@ pub use pattern::Pattern;
 pub use provider::{Flow, Provider};
 pub use secret_source::{SecretError, SecretSource};
 pub use sessions::{Sessions, Store};
-pub use sql_node::{CredentialMode, Credentials, SqlNode, UpstreamTrust};
+pub use sql_node::{CredentialMode, Credentials, SqlNode};
 pub use sso::Sso;
 pub use tls::{Tls, TlsVersion};
+pub use trust::Trust;
 
 use fault::Fault;
 use grant::Referred;

@@ -25,12 +25,10 @@ mod sign_in;
 #[cfg(test)]
 mod stand_in;
 mod token_endpoint;
-mod trust;
 mod verify;
 
 pub use error::{Cause, OAuthError, OidcError, TokenFault};
 pub use jws::unverified_issuer;
 pub use provider::Provider;
 pub use sign_in::{Attempt, SignIn};
-pub use trust::TrustError;
 pub use verify::{Expect, Identity};

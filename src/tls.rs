@@ -45,7 +45,7 @@ pub enum TlsError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The system has no trust store.
-    #[error("the system's trust store holds no certificate")]
+    #[error("the system's trust store is empty; install ca-certificates or set `ca`")]
     NoSystemRoots,
     /// Anything else rustls refuses.
     #[error("TLS set-up")]

@@ -6,10 +6,11 @@ use super::{
     pattern::{Pattern, pattern},
     secret_source::SecretSource,
     section::Section,
+    trust::Trust,
     units::duration,
     values::{choice, except, flag, only, string, text},
 };
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 /// `[[provider]]`
 #[derive(Clone, Debug)]
@@ -18,8 +19,8 @@ pub struct Provider {
     pub name: String,
     /// Byte for byte as in the provider's metadata: `Url` would add a trailing slash.
     pub issuer: String,
-    /// PEM file of the only authorities trusted for this provider; `None`: the system's.
-    pub ca: Option<PathBuf>,
+    /// Whose certificate is believed; default the system's authorities.
+    pub trust: Trust,
     /// Our application at the provider.
     pub client_id: String,
     /// Its secret; `None`: a public client.
@@ -92,10 +93,12 @@ impl Provider {
         section.defaulted("introspection", "false", only(false, flag));
         let (issuer, client_id) = (issuer?, client_id?);
         earlier.add(section, &issuer, &client_id)?;
+        let scheme = issuer.split(':').next().unwrap_or_default();
+        let trust = ca?.map_or_else(|| Trust::for_scheme(scheme), Trust::Ca);
         Some(Self {
             name: name?,
             issuer,
-            ca: ca?,
+            trust,
             client_id,
             client_secret: client_secret?,
             scopes: scopes?,

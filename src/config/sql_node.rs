@@ -3,10 +3,11 @@ use super::{
     addresses::upstream,
     fault::Fault,
     section::Section,
+    trust::Trust,
     units::duration,
     values::{choice, string},
 };
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 use url::Url;
 
 /// `[sql_node]`
@@ -14,25 +15,14 @@ use url::Url;
 pub struct SqlNode {
     /// Scheme, host and port alone; http only to this host.
     pub url: Url,
-    /// Meaningful for https only.
-    pub trust: UpstreamTrust,
+    /// Whose certificate is believed.
+    pub trust: Trust,
     /// Longest wait for a connection; default 2 s.
     pub connect_timeout: Duration,
     /// Longest wait for the head of an answer. `None`, the default: as long as the query runs.
     pub head_timeout: Option<Duration>,
     /// How Ocient tokens are obtained.
     pub credentials: Credentials,
-}
-
-/// What makes the SQL node's certificate acceptable.
-#[derive(Clone, Debug)]
-pub enum UpstreamTrust {
-    /// The system's trust store.
-    System,
-    /// The authorities of this PEM file alone.
-    Ca(PathBuf),
-    /// Exactly the end-entity certificate with this SHA-256 (of its DER form).
-    Pinned([u8; 32]),
 }
 
 /// `[sql_node.credentials]`
@@ -97,13 +87,13 @@ impl Credentials {
     }
 }
 
-fn trust(section: &mut Section<'_>, url: Option<&Url>) -> Option<UpstreamTrust> {
+fn trust(section: &mut Section<'_>, url: Option<&Url>) -> Option<Trust> {
     let ca = section.authorities("ca");
     let pin = section.optional("certificate_sha256", string(fingerprint));
     let given = match (ca?, pin?) {
-        (None, None) => return Some(UpstreamTrust::System),
-        (Some(path), None) => ("ca", UpstreamTrust::Ca(path)),
-        (None, Some(digest)) => ("certificate_sha256", UpstreamTrust::Pinned(digest)),
+        (None, None) => return Some(Trust::for_scheme(url?.scheme())),
+        (Some(path), None) => ("ca", Trust::Ca(path)),
+        (None, Some(digest)) => ("certificate_sha256", Trust::Pinned(digest)),
         (Some(_), Some(_)) => {
             let fault = Fault::new("does not go together with `ca`").cure("remove one of the two");
             return section.fault("certificate_sha256", fault);

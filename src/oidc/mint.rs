@@ -164,7 +164,7 @@ pub(super) fn rules() -> Provider {
     Provider {
         name: "corp".to_owned(),
         issuer: ISSUER.to_owned(),
-        ca: None,
+        trust: crate::config::Trust::System,
         client_id: "ocient".to_owned(),
         client_secret: None,
         scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),

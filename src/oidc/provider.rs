@@ -8,7 +8,6 @@ use super::{
     keys::KeySet,
     latest::Latest,
     remote::{Discovered, Remote},
-    trust::{self, TrustError},
     verify,
 };
 use crate::{config, http_client::HttpClient, secret::Secret};
@@ -49,15 +48,6 @@ impl Provider {
                 http,
             }),
         })
-    }
-
-    /// The TLS side of the HTTP client for one provider: it believes the authorities of `ca`
-    /// alone, or without that the system's.
-    ///
-    /// # Errors
-    /// No usable authority.
-    pub fn tls_client(config: &config::Provider) -> Result<rustls::ClientConfig, TrustError> {
-        trust::tls_client(config)
     }
 
     /// The entry of config.toml that this is.

@@ -1,6 +1,6 @@
 //! Whom we trust when we connect: the system, one authority file, or one certificate.
 use super::{TlsError, certificates_in, pinned::Pinned, provider};
-use crate::config::UpstreamTrust;
+use crate::config::Trust;
 use rustls::{ClientConfig, RootCertStore};
 use std::{path::Path, sync::Arc};
 
@@ -8,14 +8,15 @@ use std::{path::Path, sync::Arc};
 ///
 /// # Errors
 /// An authority file that cannot be used, or a system without a trust store.
-pub fn client_config(trust: &UpstreamTrust) -> Result<ClientConfig, TlsError> {
+pub fn client_config(trust: &Trust) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Rustls)?;
     Ok(match trust {
-        UpstreamTrust::System => builder.with_root_certificates(system_roots()?),
-        UpstreamTrust::Ca(path) => builder.with_root_certificates(roots_in(path)?),
-        UpstreamTrust::Pinned(digest) => builder
+        Trust::Nobody => builder.with_root_certificates(RootCertStore::empty()),
+        Trust::System => builder.with_root_certificates(system_roots()?),
+        Trust::Ca(path) => builder.with_root_certificates(roots_in(path)?),
+        Trust::Pinned(digest) => builder
             .dangerous() // the name of the door; the pin is stricter than any authority
             .with_custom_certificate_verifier(Arc::new(Pinned::new(*digest, provider()))),
     }
@@ -37,12 +38,42 @@ pub(super) fn roots_in(path: &Path) -> Result<RootCertStore, TlsError> {
 }
 
 /// The system's trust store (`SSL_CERT_FILE` is honoured); certificates in it that rustls
-/// cannot read are left out, as distributions carry some.
+/// cannot read are left out: one odd certificate is no reason to trust none.
 fn system_roots() -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     match roots.is_empty() {
         true => Err(TlsError::NoSystemRoots),
         false => Ok(roots),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn with_ca(text: &str) -> Result<ClientConfig, TlsError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.crt");
+        fs::write(&path, text).unwrap();
+        client_config(&Trust::Ca(path))
+    }
+
+    #[test]
+    fn an_authority_file_must_hold_usable_certificates() {
+        let signed = rcgen::generate_simple_self_signed(["idp.example.com".to_owned()]).unwrap();
+        assert!(with_ca(&signed.cert.pem()).is_ok());
+        assert!(matches!(with_ca(""), Err(TlsError::NoCertificate(_))));
+        let key = signed.signing_key.serialize_pem();
+        assert!(matches!(with_ca(&key), Err(TlsError::NoCertificate(_))));
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(matches!(with_ca(broken), Err(TlsError::Authority { .. })));
+    }
+
+    #[test]
+    fn a_missing_authority_file_is_named() {
+        let error = client_config(&Trust::Ca("/nowhere/ca.crt".into())).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read /nowhere/ca.crt");
     }
 }
