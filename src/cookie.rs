@@ -78,16 +78,16 @@ pub fn remove_ours(headers: &mut HeaderMap) {
     let lines: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
     headers.remove(header::COOKIE);
     for line in lines {
-        let pairs = line.as_bytes().split(|byte| *byte == b';');
-        let others: Vec<&[u8]> = pairs
-            .map(<[u8]>::trim_ascii)
-            .filter(|pair| !is_ours(pair) && !pair.is_empty())
-            .collect();
-        if let (false, Ok(line)) = (
-            others.is_empty(),
-            HeaderValue::from_bytes(&others.join(b"; ".as_slice())),
-        ) {
+        if !holds_ours(&line) {
             headers.append(header::COOKIE, line);
+            continue;
+        }
+        let pairs = line.as_bytes().split(|byte| *byte == b';');
+        let others = pairs.map(<[u8]>::trim_ascii).filter(|pair| !is_ours(pair));
+        let rest = others.collect::<Vec<_>>().join(b"; ".as_slice());
+        let rest = HeaderValue::from_bytes(&rest).expect("parts of a field value are one");
+        if !rest.is_empty() {
+            headers.append(header::COOKIE, rest);
         }
     }
 }
