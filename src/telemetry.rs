@@ -10,7 +10,7 @@ use std::{io::Write, sync::Arc};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Where lines go. Cheap to clone. Nothing here waits for the reader of the log: lines wait in
-/// a bounded queue for a thread of their own.
+/// a bounded buffer for a thread of their own.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     writer: Arc<Writer>,
@@ -37,7 +37,7 @@ impl Telemetry {
     }
 
     fn write(&self, line: &impl serde::Serialize) {
-        self.writer.line(line::format(line, self.log.format));
+        self.writer.line(&line::format(line, self.log.format));
     }
 
     /// Makes this the destination of the process's diagnostics (`tracing`), of this crate

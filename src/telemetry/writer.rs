@@ -1,94 +1,204 @@
-//! The thread that writes log lines, and the bounded queue before it.
+//! The thread that writes log lines, and the bounded buffer before it.
 use std::{
     io::{self, Write},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    },
+    mem,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
+    time::Duration,
 };
 
-/// The near end of the queue.
+/// The near end of the buffer. Lines are appended under a short lock and written in batches, so
+/// that a busy sidecar wakes the thread a few times a second instead of once per request.
 #[derive(Debug)]
-pub struct Writer {
-    queue: SyncSender<Message>,
-    lost: Arc<AtomicU64>,
+pub struct Writer(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Something for the thread to do.
+    work: Condvar,
+    /// Something was written.
+    written: Condvar,
 }
 
-#[derive(Debug)]
-enum Message {
-    Line(Vec<u8>),
-    Flush(SyncSender<()>),
+#[derive(Debug, Default)]
+struct State {
+    lines: Vec<u8>,
+    lost: u64,
+    /// Somebody waits for the end of the batch.
+    hurry: bool,
+    /// Batches written so far.
+    batches: u64,
+    /// The near end is gone.
+    closed: bool,
 }
 
-/// Lines waiting at most: a second's worth at 16,000 requests a second, some 5 MiB. A log
-/// that is read more slowly than that loses lines, and says how many; requests never wait.
-const QUEUE: usize = 16_384;
+/// Bytes waiting at most: about 15,000 lines, a second's worth of a busy sidecar. A log whose
+/// reader is slower loses lines, and says how many; requests never wait for it.
+const MAX_WAITING: usize = 4 * 1024 * 1024;
+
+/// How long lines are gathered before they are written: too short for a person to notice.
+const BATCH: Duration = Duration::from_millis(50);
 
 impl Writer {
-    /// Starts the thread; it ends when the last handle is gone.
+    /// Starts the thread; it ends when the handle is gone and all is written.
     pub fn new(sink: impl Write + Send + 'static) -> Self {
-        let (queue, lines) = sync_channel(QUEUE);
-        let lost = Arc::<AtomicU64>::default();
-        let counted = lost.clone();
-        let started = thread::Builder::new()
-            .name("log".to_owned())
-            .spawn(move || write_lines(&lines, &counted, sink));
-        // Without a thread the queue has no reader, and every line counts as lost.
-        drop(started);
-        Self { queue, lost }
+        let shared = Arc::<Shared>::default();
+        let far_end = shared.clone();
+        let thread = thread::Builder::new().name("log".to_owned());
+        if thread.spawn(move || far_end.write_to(sink)).is_err() {
+            shared.lock().closed = true; // nobody reads: every line is lost
+        }
+        Self(shared)
     }
 
-    /// Queues `line`, which ends in a line break.
-    pub(super) fn line(&self, line: Vec<u8>) {
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(Message::Line(line)) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+    /// Takes `line`, which ends in a line break.
+    pub(super) fn line(&self, line: &[u8]) {
+        let mut state = self.0.lock();
+        if state.closed || state.lines.len() + line.len() > MAX_WAITING {
+            state.lost += 1;
+            return;
+        }
+        let was_empty = state.lines.is_empty();
+        state.lines.extend_from_slice(line);
+        drop(state);
+        if was_empty {
+            self.0.work.notify_one();
         }
     }
 
+    /// Waits until everything said so far is written.
     pub(super) fn flush(&self) {
-        let (done, wait) = sync_channel(1);
-        if self.queue.send(Message::Flush(done)).is_ok() {
-            let _ended = wait.recv();
+        let mut state = self.0.lock();
+        // The thread may be writing one batch while another waits.
+        let enough = state.batches + 2;
+        while state.batches < enough && !state.closed {
+            state.hurry = true;
+            self.0.work.notify_one();
+            state = self
+                .0
+                .written
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
-/// A sink that fails is given up for that line alone: there is nobody else to tell.
-fn write_lines(lines: &Receiver<Message>, lost: &AtomicU64, sink: impl Write) {
-    let mut sink = io::BufWriter::new(sink);
-    while let Ok(first) = lines.recv() {
-        let mut next = Some(first);
-        while let Some(message) = next {
-            match message {
-                Message::Line(line) => drop(sink.write_all(&line)),
-                Message::Flush(done) => {
-                    drop(sink.flush());
-                    let _nobody_waits = done.send(());
-                }
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.work.notify_one();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The thread. A sink that fails loses that batch: there is nobody else to tell.
+    fn write_to(&self, mut sink: impl Write) {
+        let mut batch = Vec::new();
+        loop {
+            let (lost, is_last) = self.next_batch(&mut batch);
+            drop(sink.write_all(&batch));
+            if lost > 0 {
+                drop(writeln!(sink, "{{\"kind\":\"log\",\"lost_lines\":{lost}}}"));
             }
-            next = lines.try_recv().ok();
+            drop(sink.flush());
+            batch.clear();
+            self.lock().batches += 1;
+            self.written.notify_all();
+            if is_last {
+                return;
+            }
         }
-        match lost.swap(0, Ordering::Relaxed) {
-            0 => {}
-            count => drop(writeln!(
-                sink,
-                "{{\"kind\":\"log\",\"lost_lines\":{count}}}"
-            )),
-        }
-        drop(sink.flush());
+    }
+
+    /// Waits for lines, and a moment more for others to join them. Says how many were lost, and
+    /// whether these are the last.
+    fn next_batch(&self, batch: &mut Vec<u8>) -> (u64, bool) {
+        let idle = |state: &mut State| state.lines.is_empty() && !state.hurry && !state.closed;
+        let state = self.work.wait_while(self.lock(), idle);
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        let patient = |state: &mut State| !state.hurry && !state.closed;
+        let gathered = self.work.wait_timeout_while(state, BATCH, patient);
+        let (mut state, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+        state.hurry = false;
+        mem::swap(&mut state.lines, batch);
+        (mem::take(&mut state.lost), state.closed)
     }
 }
 
 /// For `tracing`: one event is one `write_all`, hence one line.
 impl Write for &Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.line(bytes.to_vec());
+        self.line(bytes);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    /// A sink that hands over what it gets, and goes on only when it is told to.
+    struct Slow {
+        taken: Sender<Vec<u8>>,
+        go_on: Receiver<()>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.taken.send(bytes.to_vec()).unwrap();
+            self.go_on.recv().unwrap();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn flush_waits_for_every_line_in_order() {
+        let (taken, lines) = channel();
+        let (go, go_on) = channel();
+        let writer = Writer::new(Slow { taken, go_on });
+        for _ in 0..10 {
+            go.send(()).unwrap();
+        }
+        writer.line(b"one\n");
+        writer.line(b"two\n");
+        writer.flush();
+        assert_eq!(lines.try_iter().collect::<Vec<_>>().concat(), b"one\ntwo\n");
+    }
+
+    #[test]
+    fn a_stuck_reader_costs_lines_and_never_time() {
+        let (taken, lines) = channel();
+        let (go, go_on) = channel();
+        let writer = Writer::new(Slow { taken, go_on });
+        writer.line(b"first\n");
+        assert_eq!(lines.recv().unwrap(), b"first\n"); // the thread is stuck in this write
+        let line = vec![b'x'; MAX_WAITING / 4];
+        for _ in 0..6 {
+            writer.line(&line);
+        }
+        for _ in 0..10 {
+            go.send(()).unwrap();
+        }
+        writer.flush();
+        let text = lines.try_iter().collect::<Vec<_>>().concat();
+        assert_eq!(
+            text.iter().filter(|byte| **byte == b'x').count(),
+            MAX_WAITING
+        );
+        assert!(text.ends_with(b"{\"kind\":\"log\",\"lost_lines\":2}\n"));
     }
 }
