@@ -97,3 +97,12 @@ fn the_database_matters_only_where_some_grant_or_the_provider_names_one() {
     assert!(policy.depends_on_database(&identity("retail", "bob", &["admins"])));
     assert!(policy.depends_on_database(&identity("removed", "bob", &["admins"])));
 }
+
+#[test]
+fn a_grant_that_names_no_databases_is_for_any() {
+    let policy = policy("[[grant]]\nprovider = 'corp'\ngroups = ['admins']");
+    let bob = identity("corp", "bob", &["admins"]);
+    assert!(may(&policy, &bob, "system"));
+    assert!(!policy.depends_on_database(&bob));
+    assert!(!may(&policy, &identity("corp", "alice", &[]), "system"));
+}
