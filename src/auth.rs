@@ -16,7 +16,7 @@ pub use signed_in::{Fresh, SignedIn};
 pub use throttle::{Throttle, WINDOW};
 
 use crate::{
-    body::Body,
+    body::{Arriving, Body},
     config::{Config, CredentialMode, Flow, PassThrough},
     failure::Failure,
     ocient::{Application, OcientToken, OcientTokens, TokenKey},
@@ -28,7 +28,6 @@ use crate::{
 };
 use holder::Holder;
 use http::Request;
-use hyper::body::Incoming;
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 use tokio::runtime::Handle;
 use url::Url;
@@ -151,7 +150,7 @@ impl Authenticator {
     /// The refusal, or what kept the identity from being found out.
     pub async fn decide(
         &self,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         target: &Target,
         now: SystemTime,
         seen: &mut Seen,
@@ -281,11 +280,11 @@ impl Authenticator {
 
     fn pass(
         &self,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         is_allowed: bool,
     ) -> Result<(Request<Body>, Decision), Failure> {
         match is_allowed {
-            true => Ok((request.map(Body::Stream), Decision::PassThrough)),
+            true => Ok((request.map(Body::Arriving), Decision::PassThrough)),
             false => Err(Failure::NoCredential),
         }
     }

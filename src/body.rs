@@ -1,6 +1,8 @@
 //! The one body type: bytes of ours, or a peer's stream passed on frame by frame.
+mod arriving;
 mod outgoing;
 
+pub use arriving::Arriving;
 pub use outgoing::{Continue, Kept, Outgoing};
 
 use bytes::Bytes;
@@ -18,8 +20,10 @@ use std::{
 pub enum Body {
     /// All of it; `None` once it has been handed out, or when there is nothing.
     Full(Option<Bytes>),
-    /// A peer's body.
+    /// The SQL node's answer.
     Stream(Incoming),
+    /// A client's request.
+    Arriving(Arriving),
 }
 
 impl Body {
@@ -47,6 +51,7 @@ impl http_body::Body for Body {
         match self.get_mut() {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Stream(stream) => Pin::new(stream).poll_frame(cx),
+            Self::Arriving(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -54,6 +59,7 @@ impl http_body::Body for Body {
         match self {
             Self::Full(bytes) => bytes.is_none(),
             Self::Stream(stream) => stream.is_end_stream(),
+            Self::Arriving(body) => body.is_end_stream(),
         }
     }
 
@@ -63,6 +69,7 @@ impl http_body::Body for Body {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Self::Stream(stream) => stream.size_hint(),
+            Self::Arriving(body) => body.size_hint(),
         }
     }
 }

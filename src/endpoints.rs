@@ -11,7 +11,7 @@ mod token_refresh;
 
 use crate::{
     auth::{Authenticator, Carrier, Credential, Seen, SignedIn},
-    body::Body,
+    body::{Arriving, Body},
     config::Config,
     failure::Failure,
     request_id::RequestId,
@@ -21,7 +21,6 @@ use crate::{
     telemetry::{Audit, AuditEvent, Telemetry},
 };
 use http::{Method, Request, Response};
-use hyper::body::Incoming;
 use std::{
     net::IpAddr,
     sync::Arc,
@@ -60,7 +59,7 @@ pub enum Reply {
     /// The answer.
     Answer(Response<Body>),
     /// The credential is not a session, so the request is the SQL node's.
-    Forward(Request<Incoming>),
+    Forward(Request<Arriving>),
 }
 
 impl Endpoints {
@@ -92,7 +91,7 @@ impl Endpoints {
     pub async fn answer(
         &self,
         endpoint: Endpoint,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Reply, Failure> {
@@ -118,7 +117,7 @@ impl Endpoints {
     async fn for_sessions(
         &self,
         endpoint: Endpoint,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Reply, Failure> {

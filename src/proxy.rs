@@ -8,7 +8,7 @@ pub use answer::AnswerBody;
 
 use crate::{
     auth::{Authenticator, Decision, Seen, Throttle, WINDOW},
-    body::Body,
+    body::{Arriving, Body},
     endpoints::{Endpoints, Reply, Visit},
     failure::Failure,
     headers::{ForwardedFields, forwarded_client},
@@ -93,6 +93,9 @@ impl Proxy {
             now,
         };
         let mut record = Record::new(&request, visit, started, self.shared.telemetry.clone());
+        let (head, body) = request.into_parts();
+        let body = Arriving::new(body, &head.headers);
+        let request = Request::from_parts(head, body);
         let mut answer = match self.answer(request, visit, &mut record.seen).await {
             Ok(answer) => answer,
             Err(failure) => self
@@ -108,7 +111,7 @@ impl Proxy {
 
     async fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Response<AnswerBody>, Failure> {
@@ -137,7 +140,7 @@ impl Proxy {
     async fn ask_endpoint(
         &self,
         endpoint: Endpoint,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Reply, Failure> {
@@ -162,7 +165,7 @@ impl Proxy {
 
     async fn ask_node(
         &self,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         target: &Target,
         visit: Visit<'_>,
         seen: &mut Seen,

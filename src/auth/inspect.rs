@@ -4,11 +4,15 @@ use super::{
     database::{Named, in_body, in_query},
     holder::Holder,
 };
-use crate::{body::Body, failure::Failure, route::Target};
+use crate::{
+    body::{Arriving, Body},
+    failure::Failure,
+    route::Target,
+};
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -21,7 +25,7 @@ impl Authenticator {
     /// is either known for sure or the request is refused.
     pub(super) async fn database(
         &self,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         target: &Target,
         holder: &Holder,
     ) -> Result<(Request<Body>, String), Failure> {
@@ -37,7 +41,7 @@ impl Authenticator {
                 Named::Database(name) => name,
                 Named::Nothing | Named::Unclear => own,
             };
-            return Ok((request.map(Body::Stream), database));
+            return Ok((request.map(Body::Arriving), database));
         }
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match (target, named) {
@@ -46,8 +50,8 @@ impl Authenticator {
                 Err(Failure::UnclearDatabase)
             }
             (Target::Unnamed, named) if !reads => self.database_in_body(request, named, own).await,
-            (_, Named::Database(name)) => Ok((request.map(Body::Stream), name)),
-            (_, Named::Nothing) => Ok((request.map(Body::Stream), own)),
+            (_, Named::Database(name)) => Ok((request.map(Body::Arriving), name)),
+            (_, Named::Nothing) => Ok((request.map(Body::Arriving), own)),
         }
     }
 
@@ -55,7 +59,7 @@ impl Authenticator {
     /// is a body; so it counts only where both readings agree.
     async fn database_in_body(
         &self,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         queried: Named,
         own: String,
     ) -> Result<(Request<Body>, String), Failure> {
@@ -73,7 +77,7 @@ impl Authenticator {
 
     /// A longer body, or one with trailers, which could not be passed on unchanged, is not
     /// inspected.
-    async fn whole_body(&self, body: Incoming) -> Result<Bytes, Failure> {
+    async fn whole_body(&self, body: Arriving) -> Result<Bytes, Failure> {
         let collecting = Limited::new(body, self.0.inspected_body).collect();
         let collected = timeout(BODY_WAIT, collecting)
             .await

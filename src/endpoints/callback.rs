@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     auth::{Fresh, Seen, SignedIn},
-    body::Body,
+    body::{Arriving, Body},
     cookie,
     failure::Failure,
     oidc::{OAuthError, Provider},
@@ -19,13 +19,12 @@ use crate::{
     telemetry::{AuditEvent, chain},
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use std::sync::Arc;
 
 impl Endpoints {
     pub(super) async fn callback(
         &self,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Failure> {

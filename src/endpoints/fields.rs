@@ -1,8 +1,7 @@
 //! What a client sends to our endpoints: a small JSON object, or query parameters.
-use crate::{failure::Failure, secret::Secret};
+use crate::{body::Arriving, failure::Failure, secret::Secret};
 use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -27,7 +26,7 @@ const MAX_DATABASE: usize = 256;
 
 impl Fields {
     /// Reads the JSON body of `request`; no body is an empty object.
-    pub(super) async fn of_body(request: Request<Incoming>) -> Result<Self, Failure> {
+    pub(super) async fn of_body(request: Request<Arriving>) -> Result<Self, Failure> {
         let (head, body) = request.into_parts();
         let collecting = timeout(BODY_WAIT, Limited::new(body, MAX_BODY).collect());
         let body = match collecting.await {

@@ -6,7 +6,7 @@ use super::{
     fields::Fields,
 };
 use crate::{
-    body::Body,
+    body::{Arriving, Body},
     config::{Flow, Pattern},
     failure::Failure,
     local_path::LocalPath,
@@ -15,7 +15,6 @@ use crate::{
     telemetry::chain,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use serde::Serialize;
 use std::sync::Arc;
 use url::Url;
@@ -29,7 +28,7 @@ struct Answer<'a> {
 impl Endpoints {
     pub(super) async fn sso_authentication(
         &self,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         visit: Visit<'_>,
     ) -> Result<Response<Body>, Failure> {
         let headers = request.headers().clone();

@@ -2,7 +2,7 @@
 use super::{Endpoints, Visit, answer::json, fields::Fields, note, remaining};
 use crate::{
     auth::Seen,
-    body::Body,
+    body::{Arriving, Body},
     config::{Flow, Pattern},
     failure::Failure,
     oidc::{Expect, Provider, TokenFault, unverified_issuer},
@@ -11,7 +11,6 @@ use crate::{
     telemetry::{AuditEvent, CredentialKind},
 };
 use http::{Request, Response};
-use hyper::body::Incoming;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -30,7 +29,7 @@ struct Answer<'a> {
 impl Endpoints {
     pub(super) async fn sso_token(
         &self,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Failure> {
