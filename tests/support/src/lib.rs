@@ -3,4 +3,5 @@
 pub mod authority;
 pub mod client;
 pub mod provider;
+pub mod secrets;
 pub mod sql_node;

@@ -1,0 +1,17 @@
+//! End to end: the built program with parts that nobody here wrote, a certified OpenID provider,
+//! curl, Python's requests and systemd's own tools. `tests/run` installs them.
+
+mod clients;
+mod crash;
+mod keys;
+mod outage;
+mod parts;
+mod port;
+mod process;
+mod provider;
+mod release;
+mod service;
+mod shipped;
+mod sign_in;
+mod site;
+mod tokens;

@@ -1,0 +1,99 @@
+//! Where the parts are that the tests need, and what to do when one is missing.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+};
+
+/// The program under test, as `cargo test` built it.
+pub(crate) const SIDECAR: &str = env!("CARGO_BIN_EXE_ocient-sidecar");
+
+/// The folder of the certified provider.
+pub(crate) const PROVIDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/provider");
+
+/// The repository.
+pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Node, from the same place as the provider's other packages.
+///
+/// # Panics
+/// When these are not installed.
+pub(crate) fn node() -> PathBuf {
+    let node = Path::new(PROVIDER).join("node_modules/.bin/node");
+    assert!(
+        node.exists(),
+        "{} is missing: run tests/run, or install the provider's npm packages with\n\
+         npm --prefix tests/e2e/provider ci --omit=dev",
+        node.display()
+    );
+    node
+}
+
+/// A Python that has requests.
+///
+/// # Panics
+/// When there is none.
+pub(crate) fn python() -> PathBuf {
+    let python = env::var_os("SIDECAR_TEST_PYTHON").map_or_else(
+        || Path::new(ROOT).join("target/python/bin/python"),
+        PathBuf::from,
+    );
+    assert!(
+        python.exists(),
+        "{} is missing: run tests/run, or install tests/e2e/requirements.txt with pip and name \
+         that Python in SIDECAR_TEST_PYTHON",
+        python.display()
+    );
+    python
+}
+
+/// The program as users get it.
+///
+/// # Panics
+/// When it is not built or not named.
+pub(crate) fn release() -> PathBuf {
+    let Some(path) = env::var_os("SIDECAR_TEST_RELEASE").map(PathBuf::from) else {
+        panic!(
+            "SIDECAR_TEST_RELEASE is not set: run tests/run, or run `cargo build --release` and \
+             set it to the path of target/release/ocient-sidecar"
+        );
+    };
+    assert!(
+        path.exists(),
+        "{} is missing: cargo build --release",
+        path.display()
+    );
+    path
+}
+
+/// A command of the system.
+///
+/// # Panics
+/// When it is not installed; `package` is Debian's.
+pub(crate) fn tool(name: &str, package: &str) -> Command {
+    let found = env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(name).exists()));
+    assert!(
+        found,
+        "{name} is missing: run tests/run, or install {package}"
+    );
+    Command::new(name)
+}
+
+/// A file for everything that a process of this test says. `tests/run` searches the folder for
+/// secrets.
+pub(crate) fn log_file(process: &str) -> PathBuf {
+    let folder = env::var_os("SIDECAR_TEST_LOGS").map_or_else(
+        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e-output"),
+        PathBuf::from,
+    );
+    fs::create_dir_all(&folder).expect("the folder for output can be made");
+    // The thread of a test has the test's name.
+    let test = thread::current()
+        .name()
+        .unwrap_or("unnamed")
+        .replace("::", ".");
+    folder.join(format!("e2e.{test}.{process}.log"))
+}

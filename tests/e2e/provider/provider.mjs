@@ -1,0 +1,199 @@
+// The certified OpenID provider "oidc-provider" (npm) with the users and applications of settings.json,
+// all in memory, on a free port of 127.0.0.1.
+//
+//   node provider.mjs --public-url https://127.0.0.1:8443 --cert provider.crt --key provider.key [--port 9443]
+//
+// --public-url is the sidecar's; it takes the place of {{SIDECAR}} in settings.json. Standard output is one
+// JSON object a line, first {"event":"ready","issuer":…}. Standard input closed means: stop.
+// POST /test/rotate-keys makes new keys sign, beside which the old ones stay published; with ?drop they do not.
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { parseArgs } from 'node:util';
+import Provider, { errors } from 'oidc-provider';
+
+const { values: options } = parseArgs({
+  options: {
+    'public-url': { type: 'string' },
+    cert: { type: 'string' },
+    key: { type: 'string' },
+    port: { type: 'string', default: '0' },
+  },
+});
+const settings = JSON.parse(
+  readFileSync(new URL('settings.json', import.meta.url), 'utf8').replaceAll('{{SIDECAR}}', options['public-url']),
+);
+const accounts = new Map(
+  Object.entries(settings.users).map(([login, { password, ...claims }]) => [
+    claims.sub,
+    { preferred_username: login, ...claims },
+  ]),
+);
+console.info = console.error; // the library's notices: standard output is ours
+
+// Outlives a Provider object, so that sessions and codes survive a rotation of keys.
+const rows = new Map();
+
+function find(key) {
+  const row = rows.get(key);
+  return row && row.until > Date.now() ? row.value : undefined;
+}
+
+class MemoryAdapter {
+  constructor(model) {
+    this.model = model;
+  }
+
+  async upsert(id, value, seconds) {
+    const until = seconds ? Date.now() + seconds * 1000 : Infinity;
+    rows.set(`${this.model}:${id}`, { value, until });
+    if (value.uid) rows.set(`${this.model}/uid:${value.uid}`, { value: id, until });
+  }
+
+  async find(id) {
+    return find(`${this.model}:${id}`);
+  }
+
+  async findByUid(uid) {
+    return this.find(find(`${this.model}/uid:${uid}`));
+  }
+
+  async findByUserCode() {
+    return undefined; // no application of settings.json is a device
+  }
+
+  async consume(id) {
+    (await this.find(id)).consumed = Math.floor(Date.now() / 1000);
+  }
+
+  async destroy(id) {
+    rows.delete(`${this.model}:${id}`);
+  }
+
+  async revokeByGrantId(grantId) {
+    for (const [key, { value }] of rows) if (value.grantId === grantId) rows.delete(key);
+  }
+}
+
+function newKey(alg, type, parameters) {
+  const jwk = generateKeyPairSync(type, parameters).privateKey.export({ format: 'jwk' });
+  return { ...jwk, alg, use: 'sig', kid: `${alg}-${randomUUID().slice(0, 8)}` };
+}
+
+const newKeys = () => [
+  newKey('RS256', 'rsa', { modulusLength: 2048 }),
+  newKey('PS256', 'rsa', { modulusLength: 2048 }),
+  newKey('ES256', 'ec', { namedCurve: 'P-256' }),
+  newKey('EdDSA', 'ed25519'),
+];
+
+const escape = (text) => String(text ?? '').replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+
+function send(response, status, type, body) {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+}
+
+function sendPage(response, status, title, content) {
+  const html = `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escape(title)}</title>${content}</html>`;
+  send(response, status, 'text/html; charset=utf-8', html);
+}
+
+const cookieKeys = [randomBytes(32).toString('hex')];
+
+function newProvider(keys) {
+  const enabled = { enabled: true };
+  const provider = new Provider(issuer, {
+    adapter: MemoryAdapter,
+    jwks: { keys },
+    cookies: { keys: cookieKeys },
+    clients: settings.clients,
+    scopes: settings.scopes,
+    claims: settings.claims,
+    ttl: settings.lifetimes,
+    conformIdTokenClaims: false, // the user's claims are in the ID token
+    pkce: { required: () => true },
+    findAccount: (_context, sub) =>
+      accounts.has(sub) ? { accountId: sub, claims: () => accounts.get(sub) } : undefined,
+    extraTokenClaims: (_context, token) => {
+      const account = token.aud && accounts.get(token.accountId);
+      return account ? { preferred_username: account.preferred_username, groups: account.groups } : undefined;
+    },
+    interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: enabled,
+      revocation: enabled,
+      resourceIndicators: {
+        ...enabled,
+        useGrantedResource: () => true,
+        defaultResource: (_context, _client, oneOf) => oneOf,
+        getResourceServerInfo: (_context, name) => {
+          const resource = settings.resources[name];
+          if (!resource) throw new errors.InvalidTarget();
+          const { audience, algorithm } = resource;
+          return { audience, scope: 'sql:read', accessTokenFormat: 'jwt', jwt: { sign: { alg: algorithm } } };
+        },
+      },
+    },
+  });
+  return { oidc: provider, keys, answer: provider.callback() };
+}
+
+// The pages at which a user signs in, agrees, or refuses.
+async function interact(request, response, uid, action) {
+  const { oidc } = provider;
+  const { prompt, params, session, grantId } = await oidc.interactionDetails(request, response);
+  const finish = (result) => oidc.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
+  const ask = (status, fields) =>
+    sendPage(response, status, prompt.name, `<form method="post" action="/interaction/${uid}/${prompt.name}">${fields}
+<button>Continue</button></form><a href="/interaction/${uid}/abort">Cancel</a>`);
+  if (action === 'abort') {
+    return finish({ error: 'access_denied', error_description: 'the user refused' });
+  }
+  if (prompt.name === 'login') {
+    const fields = '<input name="login"><input name="password" type="password">';
+    if (request.method !== 'POST') return ask(200, fields);
+    const body = new URLSearchParams(Buffer.concat(await request.toArray()).toString());
+    const user = settings.users[body.get('login')];
+    if (!user || user.password !== body.get('password')) return ask(401, fields);
+    return finish({ login: { accountId: user.sub } });
+  }
+  if (request.method !== 'POST') return ask(200, escape(params.scope));
+  const known = grantId && (await oidc.Grant.find(grantId));
+  const grant = known || new oidc.Grant({ accountId: session.accountId, clientId: params.client_id });
+  grant.addOIDCScope((prompt.details.missingOIDCScope ?? []).join(' '));
+  grant.addOIDCClaims(prompt.details.missingOIDCClaims ?? []);
+  for (const [resource, scopes] of Object.entries(prompt.details.missingResourceScopes ?? {})) {
+    grant.addResourceScope(resource, scopes.join(' '));
+  }
+  return finish({ consent: { grantId: await grant.save() } });
+}
+
+function rotateKeys(query) {
+  provider = newProvider([...newKeys(), ...(query.has('drop') ? [] : provider.keys)]);
+  return { kids: provider.keys.map(({ kid }) => kid) };
+}
+
+async function route(request, response) {
+  const { pathname, searchParams } = new URL(request.url, issuer);
+  const [, root, uid, action] = pathname.split('/');
+  if (root === 'interaction') return interact(request, response, uid, action);
+  if (request.method === 'POST' && pathname === '/test/rotate-keys') {
+    return send(response, 200, 'application/json', JSON.stringify(rotateKeys(searchParams)));
+  }
+  return provider.answer(request, response);
+}
+
+let issuer;
+let provider;
+const tls = { cert: readFileSync(options.cert), key: readFileSync(options.key) };
+const server = createServer(tls, (request, response) => {
+  route(request, response).catch((error) => sendPage(response, error.statusCode ?? 500, 'Error', escape(error.message)));
+});
+server.listen(Number(options.port), '127.0.0.1', () => {
+  issuer = `https://127.0.0.1:${server.address().port}`;
+  provider = newProvider(newKeys());
+  console.log(JSON.stringify({ event: 'ready', issuer }));
+});
+// Whoever started this has gone, however that happened.
+process.stdin.on('end', () => process.exit(0)).resume();
