@@ -2,3 +2,5 @@
 //! of them in this process, on loopback, on ports of their own.
 mod site;
 mod smoke;
+mod tls;
+mod wire;
