@@ -4,3 +4,5 @@
 
 mod site;
 mod smoke;
+mod tls;
+mod wire;

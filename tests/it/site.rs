@@ -180,7 +180,12 @@ impl Site {
 
     /// `https://localhost:PORT`
     pub(crate) fn origin(&self) -> String {
-        format!("https://localhost:{}", self.sidecar.as_ref().unwrap().port)
+        format!("https://localhost:{}", self.port())
+    }
+
+    /// Where the sidecar listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.sidecar.as_ref().unwrap().port
     }
 
     /// The admin listener's address with `path`.

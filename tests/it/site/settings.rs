@@ -44,7 +44,7 @@ impl Settings {
         settings
     }
 
-    /// Sets `key` of `[table]`; `value` is TOML.
+    /// Sets `key` of `[table]`; `value` is TOML, in which `{port}` stands for the listener's port.
     pub(crate) fn set(&mut self, table: &str, key: &str, value: &str) {
         let table = self.tables.entry(table.to_owned()).or_default();
         table.insert(key.to_owned(), value.to_owned());
@@ -79,7 +79,9 @@ impl Settings {
         let mut text = String::new();
         let mut tables = self.tables.clone();
         let listen = tables.entry("listen".to_owned()).or_default();
-        listen.insert("addresses".to_owned(), format!("['127.0.0.1:{port}']"));
+        listen
+            .entry("addresses".to_owned())
+            .or_insert_with(|| "['127.0.0.1:{port}']".to_owned());
         listen
             .entry("public_url".to_owned())
             .or_insert_with(|| format!("'https://localhost:{port}'"));
@@ -90,7 +92,7 @@ impl Settings {
         for grant in &self.grants {
             write!(text, "[[grant]]\n{grant}\n").unwrap();
         }
-        text + &self.more
+        (text + &self.more).replace("{port}", &port.to_string())
     }
 }
 
