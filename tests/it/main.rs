@@ -2,3 +2,4 @@
 //! of them in this process, on loopback, on ports of their own.
 mod site;
 mod smoke;
+mod sso_token;
