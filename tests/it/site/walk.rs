@@ -14,6 +14,11 @@ pub(crate) const SESSION_COOKIE: &str = "__Host-ocient_session";
 pub(crate) const LOGIN_COOKIE: &str = "__Host-ocient_login_";
 
 impl Site {
+    /// With the default settings, but for the patience with clients that guess.
+    pub(crate) async fn patient() -> Self {
+        Self::with(|settings| settings.set("limits", "failed_signins_per_client", "1000000")).await
+    }
+
     /// Begins a sign-in at the sidecar with this query string.
     pub(crate) async fn begin(&self, client: &Client, query: &str) -> Answer {
         let url = self.url(&format!("/v1/sso_authentication?{query}"));
