@@ -2,7 +2,12 @@
 //! of them in this process, on loopback, on ports of their own.
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
+mod browser_sign_in;
+mod browser_sign_in_attacks;
+mod cross_site;
+mod sessions;
 mod site;
 mod smoke;
+mod sso_token;
 mod tls;
 mod wire;

@@ -1,9 +1,13 @@
 //! A whole site for one test: SQL node, provider, sidecar.
 mod log;
+mod secrets;
 mod settings;
+mod walk;
 
 pub(crate) use log::Log;
+pub(crate) use secrets::note;
 pub(crate) use settings::Settings;
+pub(crate) use walk::{LOGIN_COOKIE, SESSION_COOKIE, assert_refused, parameter, with_parameter};
 
 use ocient_sidecar::{
     app::{App, StartError},
@@ -205,6 +209,7 @@ impl Site {
         let start = self.url(&format!("/v1/sso_authentication?database={RETAIL}"));
         let answer = self.provider.sign_in_as(&client, &start, user).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
+        note(&self.session_cookie(&client));
         client
     }
 
@@ -215,22 +220,19 @@ impl Site {
             .sso_token(json!({"database": database, "id_token": id_token}))
             .await;
         assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()["access_token"].as_str().unwrap().to_owned()
+        let session = answer.json()["access_token"].as_str().unwrap().to_owned();
+        note(&session);
+        session
     }
 
     /// An ID token of `user`.
     pub(crate) fn id_token(&self, user: &str) -> String {
-        self.provider.mint().id_token().user(user).build()
+        self.token(|token| token.user(user))
     }
 
     /// An access token of `user` in the form of RFC 9068.
     pub(crate) fn access_token(&self, user: &str) -> String {
-        self.provider
-            .mint()
-            .access_token()
-            .user(user)
-            .audience("ocient")
-            .build()
+        self.token(|token| token.access_token().user(user).audience("ocient"))
     }
 
     /// `POST /v1/sso_token`
@@ -258,6 +260,7 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
+        self.secrets().iter().for_each(|secret| note(secret));
         if let Some(sidecar) = self.sidecar.take() {
             sidecar.stop.cancel();
             let ended = sidecar.thread.join();

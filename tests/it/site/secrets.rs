@@ -1,0 +1,88 @@
+//! Every secret that a test uses, so that all output can be searched for them.
+use super::Site;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::HeaderMap;
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    io::Write,
+    sync::{Mutex, OnceLock, PoisonError},
+};
+
+/// Members of bodies, queries and forms that hold secrets.
+const NAMES: [&str; 13] = [
+    "access_token",
+    "client_secret",
+    "code",
+    "code_verifier",
+    "id_token",
+    "id_token_hint",
+    "login_state",
+    "nonce",
+    "password",
+    "refresh_token",
+    "request_uri",
+    "state",
+    "token",
+];
+
+/// Shorter ones, the password `admin` for instance, also stand for something else.
+const SHORTEST: usize = 8;
+
+/// Remembers `secret`, once for the process. With `SIDECAR_TEST_SECRETS` set to a file, it is
+/// also a line of that file.
+pub(crate) fn note(secret: &str) {
+    static NOTED: OnceLock<Mutex<BTreeSet<String>>> = OnceLock::new();
+    let noted = NOTED.get_or_init(Mutex::default);
+    let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+    if secret.len() < SHORTEST || !noted.insert(secret.to_owned()) {
+        return;
+    }
+    if let Some(path) = env::var_os("SIDECAR_TEST_SECRETS") {
+        let file = fs::OpenOptions::new().create(true).append(true).open(path);
+        let mut file = file.expect("SIDECAR_TEST_SECRETS names a file that can be written");
+        writeln!(file, "{secret}").expect("the file of secrets takes a line");
+    }
+}
+
+impl Site {
+    /// What went to the provider and the SQL node of this site, and must be in no output.
+    pub(crate) fn secrets(&self) -> BTreeSet<String> {
+        let mut secrets = BTreeSet::new();
+        for request in self.provider.requests() {
+            let pairs = request.query.iter().chain(&request.form);
+            let secret = pairs.filter(|(name, _)| NAMES.contains(&name.as_str()));
+            secrets.extend(secret.map(|(_, value)| value.clone()));
+            of_headers(&request.headers, &mut secrets);
+        }
+        for request in self.node.requests() {
+            of_headers(&request.headers, &mut secrets);
+            let body = request.json();
+            let members = NAMES.iter().filter_map(|name| body[name].as_str());
+            secrets.extend(members.map(str::to_owned));
+        }
+        secrets.retain(|secret| secret.len() >= SHORTEST);
+        secrets
+    }
+}
+
+/// Credentials and cookies; of Basic ones the password and the encoded form.
+fn of_headers(headers: &HeaderMap, secrets: &mut BTreeSet<String>) {
+    let text = |name| {
+        let values = headers.get_all(name).iter();
+        values.filter_map(|value: &http::HeaderValue| value.to_str().ok())
+    };
+    for value in text("authorization") {
+        let (_, credential) = value.split_once(' ').unwrap_or(("", value));
+        secrets.insert(credential.to_owned());
+        let decoded = BASE64_STANDARD.decode(credential).unwrap_or_default();
+        let decoded = String::from_utf8(decoded).unwrap_or_default();
+        secrets.extend(
+            decoded
+                .split_once(':')
+                .map(|(_, password)| password.to_owned()),
+        );
+    }
+    let pairs = text("cookie").flat_map(|line| line.split("; "));
+    secrets.extend(pairs.filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())));
+}
