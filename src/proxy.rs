@@ -28,6 +28,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 use tokio::runtime::Handle;
+use tracing::Instrument;
 use url::Url;
 
 /// What all connections share.
@@ -146,18 +147,19 @@ impl Proxy {
     ) -> Result<Reply, Failure> {
         let (endpoints, request_id) = (self.shared.endpoints.clone(), visit.request_id.clone());
         let (client, now) = (visit.client, visit.now);
-        let work = self.shared.control.spawn(async move {
+        // What goes wrong on the way is logged with the request's id, at every level.
+        let span = tracing::error_span!("request", id = %request_id);
+        let work = async move {
             let mut seen = Seen::nothing();
             let visit = Visit {
                 client,
                 request_id: &request_id,
                 now,
             };
-            (
-                endpoints.answer(endpoint, request, visit, &mut seen).await,
-                seen,
-            )
-        });
+            let reply = endpoints.answer(endpoint, request, visit, &mut seen);
+            (reply.await, seen)
+        };
+        let work = self.shared.control.spawn(work.instrument(span));
         let (reply, found) = work.await.map_err(|_| Failure::Internal)?;
         *seen = found;
         reply

@@ -53,11 +53,7 @@ impl Proxy {
         mut request: Request<Body>,
     ) -> Result<Response<AnswerBody>, Failure> {
         cookie::remove_ours(request.headers_mut());
-        let answer = self.upstream.send(request.map(Outgoing::new)).await;
-        answer.map(finish).map_err(|error| {
-            tracing::warn!(error = chain(&error), "no answer");
-            Failure::from(&error)
-        })
+        self.send(request.map(Outgoing::new)).await.map(finish)
     }
 
     /// Sends a request on with an Ocient token and no other credential. If the SQL node does
@@ -103,9 +99,14 @@ impl Proxy {
         let mut head = head.clone();
         let authorization = injection.token().authorization().clone();
         head.headers.insert(header::AUTHORIZATION, authorization);
-        let sent = self.upstream.send(Request::from_parts(head, body)).await;
-        sent.map_err(|error| {
-            tracing::warn!(error = chain(&error), "no answer");
+        self.send(Request::from_parts(head, body)).await
+    }
+
+    async fn send(&self, request: Request<Outgoing>) -> Result<Answer, Failure> {
+        let id = request.headers().get(X_REQUEST_ID).cloned();
+        self.upstream.send(request).await.map_err(|error| {
+            let request_id = id.as_ref().and_then(|id| id.to_str().ok());
+            tracing::warn!(request_id, error = chain(&error), "no answer");
             Failure::from(&error)
         })
     }
