@@ -11,20 +11,25 @@ use std::{
     convert::Infallible,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
+use tokio::time::Instant;
 
-/// Requests of one connection: how many are being answered, and whether there was one at all.
+/// Requests of one connection: how many are being answered, and when the last one ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activity(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
     running: AtomicUsize,
-    any: AtomicBool,
+    /// When the first one began.
+    began: OnceLock<Instant>,
+    /// Nanoseconds from then to the latest end.
+    ended: AtomicU64,
 }
 
 impl Activity {
@@ -32,12 +37,14 @@ impl Activity {
         self.0.running.load(Ordering::Relaxed) > 0
     }
 
-    pub(super) fn had_request(&self) -> bool {
-        self.0.any.load(Ordering::Relaxed)
+    /// When the latest request ended; `None` before there was one.
+    pub(super) fn last_end(&self) -> Option<Instant> {
+        let ended = Duration::from_nanos(self.0.ended.load(Ordering::Relaxed));
+        Some(*self.0.began.get()? + ended)
     }
 
     fn begin(&self) -> Running {
-        self.0.any.store(true, Ordering::Relaxed);
+        self.0.began.get_or_init(Instant::now);
         self.0.running.fetch_add(1, Ordering::Relaxed);
         Running(self.0.clone())
     }
@@ -49,6 +56,10 @@ struct Running(Arc<Counts>);
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if let Some(began) = self.0.began.get() {
+            let ended = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX); // 584 years
+            self.0.ended.store(ended, Ordering::Relaxed);
+        }
         self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
