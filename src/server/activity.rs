@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Requests of one connection: how many are being answered, and when the last one ended.
 #[derive(Clone, Debug, Default)]
@@ -30,9 +31,19 @@ struct Counts {
     began: OnceLock<Instant>,
     /// Nanoseconds from then to the latest end.
     ended: AtomicU64,
+    /// To be given when the first one begins.
+    closing: Option<CancellationToken>,
 }
 
 impl Activity {
+    /// Of a connection that is to close, in good order, after its first request.
+    pub(super) fn of_one_request(closing: CancellationToken) -> Self {
+        Self(Arc::new(Counts {
+            closing: Some(closing),
+            ..Counts::default()
+        }))
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.0.running.load(Ordering::Relaxed) > 0
     }
@@ -45,6 +56,9 @@ impl Activity {
 
     fn begin(&self) -> Running {
         self.0.began.get_or_init(Instant::now);
+        if let Some(closing) = &self.0.closing {
+            closing.cancel();
+        }
         self.0.running.fetch_add(1, Ordering::Relaxed);
         Running(self.0.clone())
     }

@@ -1,6 +1,6 @@
 //! One client connection: TLS handshake, then HTTP/1.1 or HTTP/2 until either side ends it.
 use super::{
-    AnswerBody, Handler,
+    Admission, AnswerBody, Handler,
     activity::{Activity, tracked},
     deadline::{DeadlineStream, Waits},
 };
@@ -71,9 +71,11 @@ impl Protocol {
 }
 
 /// Serves `tcp` to its end. After `closing`, the request in hand is finished and no further
-/// one is taken.
+/// one is taken. A connection too many ends with its first answer: a client that kept it
+/// would be refused on it while there is room again.
 pub(super) async fn serve<S, B>(
     tcp: TcpStream,
+    admission: Admission,
     protocol: Protocol,
     closing: CancellationToken,
     service: S,
@@ -81,6 +83,13 @@ pub(super) async fn serve<S, B>(
     S: Handler<B>,
     B: AnswerBody,
 {
+    let (closing, activity) = match admission {
+        Admission::Served => (closing, Activity::default()),
+        Admission::OverLimit => {
+            let last = closing.child_token();
+            (last.clone(), Activity::of_one_request(last))
+        }
+    };
     if let Err(error) = prepare(&tcp) {
         return debug!(%error, "socket options");
     }
@@ -91,8 +100,8 @@ pub(super) async fn serve<S, B>(
         Err(_) => return debug!("no handshake in time"),
     };
     let ended = match tls.get_ref().1.alpn_protocol() {
-        Some(b"h2") => speak_http2(tls, &protocol, closing, service).await,
-        _ => speak_http1(tls, &protocol, closing, service).await,
+        Some(b"h2") => speak_http2(tls, &protocol, activity, closing, service).await,
+        _ => speak_http1(tls, &protocol, activity, closing, service).await,
     };
     if let Err(error) = ended {
         debug!(%error, "connection ended");
@@ -102,6 +111,7 @@ pub(super) async fn serve<S, B>(
 async fn speak_http1<S, B>(
     tls: TlsStream<TcpStream>,
     protocol: &Protocol,
+    activity: Activity,
     closing: CancellationToken,
     service: S,
 ) -> hyper::Result<()>
@@ -109,7 +119,6 @@ where
     S: Handler<B>,
     B: AnswerBody,
 {
-    let activity = Activity::default();
     let stream = DeadlineStream::new(tls, activity.clone(), protocol.waits(true));
     let service = tracked(service, activity);
     let mut connection = pin!(
@@ -127,6 +136,7 @@ where
 async fn speak_http2<S, B>(
     tls: TlsStream<TcpStream>,
     protocol: &Protocol,
+    activity: Activity,
     closing: CancellationToken,
     service: S,
 ) -> hyper::Result<()>
@@ -134,7 +144,6 @@ where
     S: Handler<B>,
     B: AnswerBody,
 {
-    let activity = Activity::default();
     let stream = DeadlineStream::new(tls, activity.clone(), protocol.waits(false));
     let service = tracked(service, activity);
     let mut connection = pin!(

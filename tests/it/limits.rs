@@ -226,6 +226,26 @@ async fn one_connection_too_many_is_told_so_until_there_is_room() {
 }
 
 #[tokio::test]
+async fn a_refused_http2_connection_is_closed_so_that_the_next_one_may_be_served() {
+    let site = Site::with(|settings| settings.set("listen", "max_connections", "1")).await;
+    let mut first = Wire::open(&site).await;
+    first.send(INFO).await;
+    assert_eq!(first.answer().await.status, 200);
+    let second = site.client().http2().connect(&site.origin()).await.unwrap();
+    let refusal = second.get("/v1/info").send().await.unwrap();
+    assert_eq!(
+        (refusal.status.as_u16(), vendor_code(&refusal)),
+        (503, -206)
+    );
+    let closed = async {
+        while second.is_open() {
+            tokio::task::yield_now().await;
+        }
+    };
+    patiently("end", closed).await;
+}
+
+#[tokio::test]
 async fn connections_far_over_the_limit_are_closed_unanswered() {
     let site = Site::with(|settings| settings.set("listen", "max_connections", "1")).await;
     let mut first = Wire::open(&site).await;
