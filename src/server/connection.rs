@@ -93,11 +93,8 @@ pub(super) async fn serve<S, B>(
     if let Err(error) = prepare(&tcp) {
         return debug!(%error, "socket options");
     }
-    let handshake = timeout(protocol.limits.handshake_timeout, protocol.tls.accept(tcp));
-    let tls = match handshake.await {
-        Ok(Ok(tls)) => tls,
-        Ok(Err(error)) => return debug!(%error, "handshake failed"),
-        Err(_) => return debug!("no handshake in time"),
+    let Some(tls) = shake_hands(tcp, &protocol, &closing).await else {
+        return;
     };
     let ended = match tls.get_ref().1.alpn_protocol() {
         Some(b"h2") => speak_http2(tls, &protocol, activity, closing, service).await,
@@ -106,6 +103,26 @@ pub(super) async fn serve<S, B>(
     if let Err(error) = ended {
         debug!(%error, "connection ended");
     }
+}
+
+/// The handshake, in time. One that is under way at `closing` is given up: its client has asked
+/// for nothing yet, and may do so elsewhere.
+async fn shake_hands(
+    tcp: TcpStream,
+    protocol: &Protocol,
+    closing: &CancellationToken,
+) -> Option<TlsStream<TcpStream>> {
+    let handshake = timeout(protocol.limits.handshake_timeout, protocol.tls.accept(tcp));
+    let ended = tokio::select! {
+        ended = handshake => ended,
+        () = closing.cancelled() => return None,
+    };
+    match ended {
+        Ok(Ok(tls)) => return Some(tls),
+        Ok(Err(error)) => debug!(%error, "handshake failed"),
+        Err(_) => debug!("no handshake in time"),
+    }
+    None
 }
 
 async fn speak_http1<S, B>(
