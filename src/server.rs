@@ -193,3 +193,6 @@ struct Place {
     _permit: OwnedSemaphorePermit,
     connections: Arc<AtomicUsize>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,33 +11,54 @@ use std::{
     convert::Infallible,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-/// Requests of one connection: how many are being answered, and whether there was one at all.
+/// Requests of one connection: how many are being answered, and when the last one ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activity(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
     running: AtomicUsize,
-    any: AtomicBool,
+    /// When the first one began.
+    began: OnceLock<Instant>,
+    /// Nanoseconds from then to the latest end.
+    ended: AtomicU64,
+    /// To be given when the first one begins.
+    closing: Option<CancellationToken>,
 }
 
 impl Activity {
+    /// Of a connection that is to close, in good order, after its first request.
+    pub(super) fn of_one_request(closing: CancellationToken) -> Self {
+        Self(Arc::new(Counts {
+            closing: Some(closing),
+            ..Counts::default()
+        }))
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.0.running.load(Ordering::Relaxed) > 0
     }
 
-    pub(super) fn had_request(&self) -> bool {
-        self.0.any.load(Ordering::Relaxed)
+    /// When the latest request ended; `None` before there was one.
+    pub(super) fn last_end(&self) -> Option<Instant> {
+        let ended = Duration::from_nanos(self.0.ended.load(Ordering::Relaxed));
+        Some(*self.0.began.get()? + ended)
     }
 
     fn begin(&self) -> Running {
-        self.0.any.store(true, Ordering::Relaxed);
+        self.0.began.get_or_init(Instant::now);
+        if let Some(closing) = &self.0.closing {
+            closing.cancel();
+        }
         self.0.running.fetch_add(1, Ordering::Relaxed);
         Running(self.0.clone())
     }
@@ -49,6 +70,10 @@ struct Running(Arc<Counts>);
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if let Some(began) = self.0.began.get() {
+            let ended = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX); // 584 years
+            self.0.ended.store(ended, Ordering::Relaxed);
+        }
         self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }

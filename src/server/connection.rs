@@ -1,6 +1,6 @@
 //! One client connection: TLS handshake, then HTTP/1.1 or HTTP/2 until either side ends it.
 use super::{
-    AnswerBody, Handler,
+    Admission, AnswerBody, Handler,
     activity::{Activity, tracked},
     deadline::{DeadlineStream, Waits},
 };
@@ -71,9 +71,11 @@ impl Protocol {
 }
 
 /// Serves `tcp` to its end. After `closing`, the request in hand is finished and no further
-/// one is taken.
+/// one is taken. A connection too many ends with its first answer: a client that kept it
+/// would be refused on it while there is room again.
 pub(super) async fn serve<S, B>(
     tcp: TcpStream,
+    admission: Admission,
     protocol: Protocol,
     closing: CancellationToken,
     service: S,
@@ -81,27 +83,52 @@ pub(super) async fn serve<S, B>(
     S: Handler<B>,
     B: AnswerBody,
 {
+    let (closing, activity) = match admission {
+        Admission::Served => (closing, Activity::default()),
+        Admission::OverLimit => {
+            let last = closing.child_token();
+            (last.clone(), Activity::of_one_request(last))
+        }
+    };
     if let Err(error) = prepare(&tcp) {
         return debug!(%error, "socket options");
     }
-    let handshake = timeout(protocol.limits.handshake_timeout, protocol.tls.accept(tcp));
-    let tls = match handshake.await {
-        Ok(Ok(tls)) => tls,
-        Ok(Err(error)) => return debug!(%error, "handshake failed"),
-        Err(_) => return debug!("no handshake in time"),
+    let Some(tls) = shake_hands(tcp, &protocol, &closing).await else {
+        return;
     };
     let ended = match tls.get_ref().1.alpn_protocol() {
-        Some(b"h2") => speak_http2(tls, &protocol, closing, service).await,
-        _ => speak_http1(tls, &protocol, closing, service).await,
+        Some(b"h2") => speak_http2(tls, &protocol, activity, closing, service).await,
+        _ => speak_http1(tls, &protocol, activity, closing, service).await,
     };
     if let Err(error) = ended {
         debug!(%error, "connection ended");
     }
 }
 
+/// The handshake, in time. One that is under way at `closing` is given up: its client has asked
+/// for nothing yet, and may do so elsewhere.
+async fn shake_hands(
+    tcp: TcpStream,
+    protocol: &Protocol,
+    closing: &CancellationToken,
+) -> Option<TlsStream<TcpStream>> {
+    let handshake = timeout(protocol.limits.handshake_timeout, protocol.tls.accept(tcp));
+    let ended = tokio::select! {
+        ended = handshake => ended,
+        () = closing.cancelled() => return None,
+    };
+    match ended {
+        Ok(Ok(tls)) => return Some(tls),
+        Ok(Err(error)) => debug!(%error, "handshake failed"),
+        Err(_) => debug!("no handshake in time"),
+    }
+    None
+}
+
 async fn speak_http1<S, B>(
     tls: TlsStream<TcpStream>,
     protocol: &Protocol,
+    activity: Activity,
     closing: CancellationToken,
     service: S,
 ) -> hyper::Result<()>
@@ -109,7 +136,6 @@ where
     S: Handler<B>,
     B: AnswerBody,
 {
-    let activity = Activity::default();
     let stream = DeadlineStream::new(tls, activity.clone(), protocol.waits(true));
     let service = tracked(service, activity);
     let mut connection = pin!(
@@ -127,6 +153,7 @@ where
 async fn speak_http2<S, B>(
     tls: TlsStream<TcpStream>,
     protocol: &Protocol,
+    activity: Activity,
     closing: CancellationToken,
     service: S,
 ) -> hyper::Result<()>
@@ -134,7 +161,6 @@ where
     S: Handler<B>,
     B: AnswerBody,
 {
-    let activity = Activity::default();
     let stream = DeadlineStream::new(tls, activity.clone(), protocol.waits(false));
     let service = tracked(service, activity);
     let mut connection = pin!(

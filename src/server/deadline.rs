@@ -39,20 +39,22 @@ pub(super) struct DeadlineStream<S> {
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-/// What the connection waits for, and since when.
+/// What the connection waits for.
 #[derive(Clone, Copy, Debug)]
 enum Waiting {
     /// The end of the request in hand.
     Answering,
-    /// The first byte of a request.
-    ForHead(Instant),
-    /// The rest of a head.
+    /// The first byte of the first request, since then.
+    ForFirst(Instant),
+    /// The first byte of a further request.
+    ForNext,
+    /// The rest of a head that began then.
     InHead(Instant),
 }
 
 impl<S> DeadlineStream<S> {
     pub(super) fn new(stream: S, activity: Activity, waits: Waits) -> Self {
-        let waiting = Waiting::ForHead(Instant::now());
+        let waiting = Waiting::ForFirst(Instant::now());
         Self {
             stream,
             activity,
@@ -66,39 +68,54 @@ impl<S> DeadlineStream<S> {
     fn deadline(&mut self) -> Option<Instant> {
         if self.activity.is_busy() {
             self.waiting = Waiting::Answering;
-        } else if matches!(self.waiting, Waiting::Answering) {
-            self.waiting = Waiting::ForHead(Instant::now());
+            return None;
         }
-        match self.waiting {
-            Waiting::Answering => None,
-            Waiting::ForHead(since) if self.activity.had_request() => Some(since + self.waits.idle),
-            Waiting::ForHead(since) | Waiting::InHead(since) => Some(since + self.waits.head),
+        let last_end = self.activity.last_end();
+        match (self.waiting, last_end) {
+            (Waiting::Answering, _) => self.waiting = Waiting::ForNext,
+            // Begun and ended between two reads.
+            (Waiting::ForFirst(_), Some(_)) => self.waiting = Waiting::ForNext,
+            (Waiting::InHead(since), Some(end)) if end > since => self.waiting = Waiting::ForNext,
+            _ => {}
         }
+        Some(match (self.waiting, last_end) {
+            (Waiting::ForFirst(since) | Waiting::InHead(since), _) => since + self.waits.head,
+            (_, end) => end.unwrap_or_else(Instant::now) + self.waits.idle,
+        })
     }
 
     fn bytes_came(&mut self) {
-        let begins = self.waits.bytes_begin_a_head && !self.activity.is_busy();
-        if begins && matches!(self.waiting, Waiting::ForHead(_) | Waiting::Answering) {
+        if self.waits.bytes_begin_a_head && !self.activity.is_busy() && self.is_between_heads() {
             self.waiting = Waiting::InHead(Instant::now());
         }
     }
 
+    fn is_between_heads(&self) -> bool {
+        match self.waiting {
+            Waiting::InHead(since) => self.activity.last_end().is_some_and(|end| end > since),
+            _ => true,
+        }
+    }
+
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.deadline() else {
-            return Poll::Pending;
-        };
+        let deadline = self.deadline();
+        // hyper does not read again when an answer has ended, so the alarm has to be set while
+        // the request is still in hand: it rings to find the connection busy or idle.
+        let look = || Instant::now() + self.waits.idle;
         let alarm = self
             .alarm
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if deadline < alarm.deadline() {
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline.unwrap_or_else(look))));
+        if let Some(deadline) = deadline
+            && deadline < alarm.deadline()
+        {
             alarm.as_mut().reset(deadline);
         }
         // An alarm of an earlier wait may ring first; it is set anew then, not at each request.
         while alarm.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= deadline {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Poll::Ready(());
             }
-            alarm.as_mut().reset(deadline);
+            alarm.as_mut().reset(deadline.unwrap_or_else(look));
         }
         Poll::Pending
     }

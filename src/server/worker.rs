@@ -126,7 +126,7 @@ async fn take_connections<F, S, B>(
         };
         let (protocol, closing, service) = (protocol.clone(), closing.clone(), service(peer));
         tasks.spawn(async move {
-            serve(tcp, protocol, closing, service).await;
+            serve(tcp, peer.admission, protocol, closing, service).await;
             drop(place);
         });
     }

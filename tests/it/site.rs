@@ -48,7 +48,8 @@ pub(crate) struct Site {
 /// The sidecar on a runtime and thread of its own, as in production.
 struct Sidecar {
     port: u16,
-    admin: String,
+    /// `None`: a socket file.
+    admin: Option<String>,
     stop: CancellationToken,
     thread: JoinHandle<usize>,
 }
@@ -155,8 +156,9 @@ impl Site {
             runtime.block_on(async {
                 match App::bind(&config, telemetry.clone()).await {
                     Ok(app) => {
-                        let admin = app.admin_address().unwrap();
-                        started.send(Ok(format!("http://{admin}"))).unwrap();
+                        let admin = app.admin_address();
+                        let admin = admin.map(|address| format!("http://{address}"));
+                        started.send(Ok(admin)).unwrap();
                         let broken = app.run(cancelled).await;
                         telemetry.flush();
                         broken
@@ -194,7 +196,8 @@ impl Site {
 
     /// The admin listener's address with `path`.
     pub(crate) fn admin_url(&self, path: &str) -> String {
-        format!("{}{path}", self.sidecar.as_ref().unwrap().admin)
+        let admin = self.sidecar.as_ref().unwrap().admin.as_ref();
+        format!("{}{path}", admin.unwrap())
     }
 
     /// A client with an empty cookie jar.

@@ -173,6 +173,13 @@ impl Wire {
         }
     }
 
+    /// Reads for `pause`; whether the connection was ended by then.
+    pub(crate) async fn ended_within(&mut self, pause: Duration) -> bool {
+        let reading =
+            async { while matches!(self.stream.read_buf(&mut self.unread).await, Ok(1..)) {} };
+        timeout(pause, reading).await.is_ok()
+    }
+
     async fn take_until(&mut self, end: &[u8]) -> Vec<u8> {
         let mut searched = 0;
         loop {

@@ -1,0 +1,133 @@
+//! The operator's listener: liveness, readiness, its socket file.
+use crate::{site::Site, wire::patiently};
+use http::Method;
+use serde_json::json;
+use sidecar_testkit::{
+    client::Answer,
+    provider::{Provider, ProviderOptions},
+    sql_node::SqlNodeOptions,
+};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{UnixListener, UnixStream},
+};
+
+async fn ask(site: &Site, path: &str) -> Answer {
+    let client = site.client();
+    client.get(&site.admin_url(path)).send().await.unwrap()
+}
+
+/// Asks until `/readyz` says `status`.
+async fn readiness(site: &Site, status: &str) -> Answer {
+    let asking = async {
+        loop {
+            let answer = ask(site, "/readyz").await;
+            if answer.json()["status"] == status {
+                return answer;
+            }
+        }
+    };
+    patiently(status, asking).await
+}
+
+/// Sends a GET to a socket file; the answer's text.
+async fn ask_socket(socket: &Path, path: &str) -> String {
+    let mut stream = UnixStream::connect(socket).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    let reading = stream.read_to_string(&mut text);
+    patiently("answer", reading).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn livez_answers_and_the_rest_is_not_found() {
+    let site = Site::start().await;
+    let client = site.client();
+    for (method, path, status) in [
+        (Method::GET, "/livez", 200),
+        (Method::HEAD, "/livez", 200),
+        (Method::POST, "/livez", 405),
+        (Method::DELETE, "/readyz", 405),
+        (Method::GET, "/", 404),
+        (Method::GET, "/v1/info", 404),
+        (Method::POST, "/v1/execute", 404),
+        (Method::GET, "/livez/", 404),
+    ] {
+        let request = client.request(method.clone(), &site.admin_url(path));
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status, status, "{method} {path}");
+    }
+    assert_eq!(
+        ask(&site, "/livez").await.json(),
+        json!({"status": "alive"})
+    );
+    assert!(site.node.requests().is_empty());
+}
+
+#[tokio::test]
+async fn readyz_is_degraded_while_a_provider_is_down_and_says_which() {
+    let provider = Provider::start(ProviderOptions::new(&crate::site::authority()));
+    provider.die();
+    let site = Site::with_parts(provider, SqlNodeOptions::default(), |_| {}).await;
+    let degraded = ask(&site, "/readyz").await;
+    assert_eq!(degraded.status, 200);
+    assert_eq!(
+        degraded.json(),
+        json!({
+            "status": "degraded",
+            "reasons": ["provider corp has not answered yet"],
+            "providers": [{"name": "corp", "ready": false}],
+        })
+    );
+    // Whoever needs no provider is served.
+    let client = site.client();
+    let query = site.query(&client).basic("admin@system", "admin");
+    assert_eq!(query.send().await.unwrap().status, 200);
+
+    site.provider.revive();
+    let ready = readiness(&site, "ready").await;
+    let providers = json!([{"name": "corp", "ready": true}]);
+    assert_eq!(
+        (ready.status.as_u16(), ready.json()),
+        (
+            200,
+            json!({"status": "ready", "reasons": [], "providers": providers})
+        )
+    );
+}
+
+#[tokio::test]
+async fn probes_do_not_exist_on_the_public_listener() {
+    let site = Site::start().await;
+    let client = site.client();
+    for path in ["/livez", "/readyz"] {
+        client.get(&site.url(path)).send().await.unwrap();
+        assert_eq!(site.node.last_request().target, path);
+    }
+}
+
+#[tokio::test]
+async fn the_socket_file_is_its_owners_alone_and_a_stale_one_is_replaced() {
+    let listen = |settings: &mut crate::site::Settings| {
+        settings.set("admin", "listen", "'unix:admin.sock'");
+    };
+    let mut site = Site::with(listen).await;
+    let socket = site.folder.path().join("admin.sock");
+    for round in ["fresh", "left behind"] {
+        let mode = fs::metadata(&socket).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{round}");
+        let answer = ask_socket(&socket, "/livez").await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK\r\n"),
+            "{round}: {answer}"
+        );
+        site.stop_sidecar().await;
+        // The file of a process that was killed: nobody listens on it.
+        drop(fs::remove_file(&socket));
+        drop(UnixListener::bind(&socket).unwrap());
+        site.start_sidecar().await;
+    }
+}
