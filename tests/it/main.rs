@@ -2,13 +2,13 @@
 //! of them in this process, on loopback, on ports of their own.
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
+mod admin;
 mod browser_sign_in;
 mod browser_sign_in_attacks;
 mod cross_site;
-mod sessions;
-mod admin;
 mod drain;
 mod limits;
+mod sessions;
 mod site;
 mod smoke;
 mod sso_token;
