@@ -80,7 +80,7 @@ impl Answer {
         text.rsplit_once('\n').map_or("", |(body, _)| body)
     }
 
-    /// The last line, as [`super::lines::STATUS`] writes it.
+    /// The last line, as [`crate::commands::STATUS`] has it written.
     pub(crate) fn status(&self) -> Option<u16> {
         self.text.trim_end().rsplit('\n').next()?.parse().ok()
     }

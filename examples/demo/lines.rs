@@ -1,8 +1,10 @@
 //! The lines of the demo, in the order in which they build on each other.
-use crate::{folder::Folder, line::Line, settings::Places};
-
-/// Has `curl` print the status below the answer.
-pub(crate) const STATUS: &str = r"-w '\n%{http_code}\n'";
+use crate::{
+    commands::{Commands, STATUS},
+    folder::Folder,
+    line::Line,
+    settings::Places,
+};
 
 const JSON: &str = "-H 'Content-Type: application/json'";
 
@@ -15,17 +17,13 @@ const SLOW: &str = r#"-d '{"statement":"SELECT n.c1 AS step, (SELECT count(*) FR
 
 /// All lines.
 pub(crate) fn all(places: &Places, folder: &Folder) -> Vec<Line> {
-    let writer = Writer {
-        curl: format!("curl -sS --cacert {} {STATUS}", folder.shown("ca.crt")),
-        url: places.public_url(),
-        folder,
-    };
-    let mut lines = writer.passing_through();
-    lines.extend(writer.sessions());
-    lines.extend(writer.provider_tokens());
-    lines.extend(writer.browser());
-    lines.extend(writer.refusals());
-    lines.extend(writer.ends());
+    let commands = Commands::new(places, folder);
+    let mut lines = commands.passing_through();
+    lines.extend(commands.sessions());
+    lines.extend(commands.provider_tokens());
+    lines.extend(commands.browser());
+    lines.extend(commands.refusals());
+    lines.extend(commands.ends());
     lines.push(Line::new(
         "Health, for the operator",
         format!(
@@ -44,13 +42,7 @@ pub(crate) fn sign_in_url(places: &Places) -> String {
     format!("{url}/v1/sso_authentication?database=retail_analytics")
 }
 
-struct Writer<'a> {
-    curl: String,
-    url: String,
-    folder: &'a Folder,
-}
-
-impl Writer<'_> {
+impl Commands<'_> {
     fn passing_through(&self) -> Vec<Line> {
         let query = self.query("retail_analytics");
         vec![
@@ -230,38 +222,5 @@ impl Writer<'_> {
                 &["Logged out", "end_session"],
             ),
         ]
-    }
-
-    /// A query of this database; it lacks credential and statement.
-    fn query(&self, database: &str) -> String {
-        format!("{} {}/v1/execute/{database}", self.curl, self.url)
-    }
-
-    /// What is in a file of the demo's.
-    fn content(&self, name: &str) -> String {
-        format!("$(cat {})", self.folder.shown(name))
-    }
-
-    /// The header of the session that the line with `sso_token` began.
-    fn session(&self) -> String {
-        let file = self.folder.shown("session.json");
-        format!(
-            r#""Authorization: Bearer $(sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p' {file})""#
-        )
-    }
-
-    /// Opens the provider's form and sends it with these fields; redirects lead there and back.
-    fn form(&self, fields: &str) -> String {
-        let (ca, cookies) = (
-            self.folder.shown("ca.crt"),
-            self.folder.shown("cookies.txt"),
-        );
-        let browser = format!("curl -sSL --cacert {ca} -b {cookies} -c {cookies}");
-        let url = &self.url;
-        format!(
-            "{browser} {STATUS} {fields} \\\n  \
-             \"$({browser} -o /dev/null -w '%{{url_effective}}' \\\n    \
-             '{url}/v1/sso_authentication?database=retail_analytics')\""
-        )
     }
 }

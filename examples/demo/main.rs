@@ -2,6 +2,7 @@
 //!
 //! Without arguments it prints the lines and stays up until Ctrl-C. With `--tour` it runs the very
 //! same lines itself and exits 0 only if each was answered as it should be.
+mod commands;
 mod failure;
 mod folder;
 mod line;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     match show(&arguments, &mut screen) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            screen.failure(&failure);
+            Screen::new(io::stderr()).failure(&failure);
             ExitCode::FAILURE
         }
     }
