@@ -58,7 +58,7 @@ impl Policy {
             return Some(granted(None));
         }
         self.grants_of(identity)
-            .find(|grant| is_for(&grant.databases))
+            .find(|grant| grant.databases.is_empty() || is_for(&grant.databases))
             .map(|grant| granted(grant.account.clone()))
     }
 
@@ -67,7 +67,9 @@ impl Policy {
     pub fn depends_on_database(&self, identity: &Identity) -> bool {
         let all = |patterns: &[Pattern]| patterns.iter().any(Pattern::is_any);
         !self.provider_databases(identity).is_some_and(all)
-            || self.grants_of(identity).any(|grant| !all(&grant.databases))
+            || self
+                .grants_of(identity)
+                .any(|grant| !grant.databases.is_empty() && !all(&grant.databases))
     }
 
     fn provider_databases(&self, identity: &Identity) -> Option<&[Pattern]> {
