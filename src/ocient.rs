@@ -147,12 +147,16 @@ impl OcientTokens {
             .unwrap_or_else(|| Err(Arc::new(OcientError::Interrupted)))
     }
 
-    /// Puts a token that a session kept across a restart in its place, unless there is one.
+    /// Puts a token that a session kept across a restart in its place, unless there was one
+    /// of `key` already: that was newer, and if it is forgotten, so is the session's.
     pub fn adopt(&self, key: TokenKey, token: OcientToken) {
-        self.slot(key)
-            .lock()
-            .token
-            .get_or_insert_with(|| Arc::new(token));
+        let slot = || {
+            Arc::new(Slot(Mutex::new(State {
+                token: Some(Arc::new(token)),
+                ..State::default()
+            })))
+        };
+        self.slots.get_with(key, slot);
     }
 
     /// Forgets `refused`, which the SQL node did not take; a newer one stays.

@@ -7,7 +7,7 @@ use crate::{
     token_kind::TokenKind,
 };
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{Request, Response, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::{Duration, SystemTime};
@@ -150,10 +150,11 @@ impl TokenEndpoints {
     /// A failure may come as any HTTP status with an envelope, 200 included.
     fn read(&self, answer: &Response<Bytes>, now: SystemTime) -> Result<OcientToken, OcientError> {
         let parsed: Option<TokenAnswer> = serde_json::from_slice(answer.body()).ok();
-        let vendor_code = parsed
-            .as_ref()
-            .and_then(|answer| answer.status.as_ref())
-            .map(|s| s.vendor_code);
+        let envelope = parsed.as_ref().and_then(|answer| answer.status.as_ref());
+        if is_trouble(answer.status(), envelope) {
+            return Err(OcientError::Nonsense("it has trouble of its own"));
+        }
+        let vendor_code = envelope.map(|envelope| envelope.vendor_code);
         match (answer.status().is_success(), vendor_code, parsed) {
             (_, Some(code), _) if code < 0 => Err(OcientError::Refused { vendor_code: code }),
             (true, _, Some(answer)) => self.token(answer, now),
@@ -180,6 +181,15 @@ impl TokenEndpoints {
             "the token cannot stand in a header field",
         ))
     }
+}
+
+/// Whether the SQL node failed, or has no time, which says nothing about the identity: by
+/// HTTP's status or by the class of SQL's (53 resources, 57 operator, 58 system).
+fn is_trouble(status: StatusCode, envelope: Option<&Status>) -> bool {
+    let is_class = |class: &&str| envelope.is_some_and(|it| it.sql_state.starts_with(class));
+    status.is_server_error()
+        || status == StatusCode::TOO_MANY_REQUESTS
+        || ["53", "57", "58"].iter().any(is_class)
 }
 
 /// For a refusal without an envelope: Ocient's "security token invalid".

@@ -8,6 +8,8 @@ mod browser_sign_in_attacks;
 mod cross_site;
 mod drain;
 mod limits;
+mod ocient_tokens;
+mod provider_tokens;
 mod sessions;
 mod site;
 mod smoke;
