@@ -6,7 +6,10 @@ use super::{
 };
 use crate::config::Limits;
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
 use rustls::ServerConfig;
 use socket2::{SockRef, TcpKeepalive};
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -96,9 +99,12 @@ pub(super) async fn serve<S, B>(
     let Some(tls) = shake_hands(tcp, &protocol, &closing).await else {
         return;
     };
-    let ended = match tls.get_ref().1.alpn_protocol() {
-        Some(b"h2") => speak_http2(tls, &protocol, activity, closing, service).await,
-        _ => speak_http1(tls, &protocol, activity, closing, service).await,
+    let is_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+    let stream = DeadlineStream::new(tls, activity.clone(), protocol.waits(!is_http2));
+    let (stream, service) = (TokioIo::new(stream), tracked(service, activity));
+    let ended = match is_http2 {
+        true => finish(protocol.http2.serve_connection(stream, service), closing).await,
+        false => finish(protocol.http1.serve_connection(stream, service), closing).await,
     };
     if let Err(error) = ended {
         debug!(%error, "connection ended");
@@ -125,49 +131,12 @@ async fn shake_hands(
     None
 }
 
-async fn speak_http1<S, B>(
-    tls: TlsStream<TcpStream>,
-    protocol: &Protocol,
-    activity: Activity,
+/// Drives `connection` to its end; from `closing` on towards it.
+async fn finish<C: GracefulConnection>(
+    connection: C,
     closing: CancellationToken,
-    service: S,
-) -> hyper::Result<()>
-where
-    S: Handler<B>,
-    B: AnswerBody,
-{
-    let stream = DeadlineStream::new(tls, activity.clone(), protocol.waits(true));
-    let service = tracked(service, activity);
-    let mut connection = pin!(
-        protocol
-            .http1
-            .serve_connection(TokioIo::new(stream), service)
-    );
-    tokio::select! {
-        ended = &mut connection => return ended,
-        () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
-    }
-    connection.await
-}
-
-async fn speak_http2<S, B>(
-    tls: TlsStream<TcpStream>,
-    protocol: &Protocol,
-    activity: Activity,
-    closing: CancellationToken,
-    service: S,
-) -> hyper::Result<()>
-where
-    S: Handler<B>,
-    B: AnswerBody,
-{
-    let stream = DeadlineStream::new(tls, activity.clone(), protocol.waits(false));
-    let service = tracked(service, activity);
-    let mut connection = pin!(
-        protocol
-            .http2
-            .serve_connection(TokioIo::new(stream), service)
-    );
+) -> Result<(), C::Error> {
+    let mut connection = pin!(connection);
     tokio::select! {
         ended = &mut connection => return ended,
         () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
