@@ -53,7 +53,7 @@ impl Proxy {
         mut request: Request<Body>,
     ) -> Result<Response<AnswerBody>, Failure> {
         cookie::remove_ours(request.headers_mut());
-        let answer = self.upstream.send(request.map(Outgoing::new)).await;
+        let answer = self.upstream.send(request.map(outgoing)).await;
         answer.map(finish).map_err(|error| {
             tracing::warn!(error = chain(&error), "no answer");
             Failure::from(&error)
@@ -78,7 +78,7 @@ impl Proxy {
             head.headers.remove(name);
         }
         let kept = Kept::default();
-        let body = Outgoing::new(body).kept_in(kept.clone());
+        let body = outgoing(body).kept_in(kept.clone());
         let answer = self.send_as(&head, body, &injection).await?;
         let (answer, is_refused) = look_for_refusal(answer).await?;
         if !is_refused {
@@ -86,7 +86,7 @@ impl Proxy {
         }
         match (kept.whole(), self.shared.auth.renew(&injection, now).await) {
             (Some(body), Ok(renewed)) => {
-                let body = Outgoing::new(Body::from(body));
+                let body = outgoing(Body::from(body));
                 let answer = self.send_as(&head, body, &renewed).await?;
                 Ok(without_cookies(finish(answer)))
             }
@@ -109,6 +109,10 @@ impl Proxy {
             Failure::from(&error)
         })
     }
+}
+
+fn outgoing(body: Body) -> Outgoing {
+    Outgoing::new(body, headers::strip_trailers)
 }
 
 /// The answer as the client gets it, and whether it refuses the injected token: by its HTTP
