@@ -2,6 +2,10 @@
 //! of them in this process, on loopback, on ports of their own.
 mod admin;
 mod drain;
+mod forwarding;
+mod forwarding_answers;
+mod forwarding_breaks;
+mod forwarding_expect;
 mod limits;
 mod site;
 mod smoke;

@@ -180,6 +180,12 @@ impl Wire {
         timeout(pause, reading).await.is_ok()
     }
 
+    /// Whether nothing at all comes for so long.
+    pub(crate) async fn is_silent_for(&mut self, pause: Duration) -> bool {
+        let reading = self.stream.read_buf(&mut self.unread);
+        timeout(pause, reading).await.is_err() && self.unread.is_empty()
+    }
+
     async fn take_until(&mut self, end: &[u8]) -> Vec<u8> {
         let mut searched = 0;
         loop {
