@@ -9,5 +9,6 @@ mod forwarding_expect;
 mod limits;
 mod site;
 mod smoke;
+mod streaming;
 mod tls;
 mod wire;
