@@ -101,6 +101,11 @@ impl Wire {
         self.stream.get_ref().0.set_zero_linger().unwrap();
     }
 
+    /// Closes the connection in good order.
+    pub(crate) async fn say_goodbye(mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// The next head, without its blank line.
     pub(crate) async fn head(&mut self) -> String {
         let head = self.take_until(b"\r\n\r\n").await;
