@@ -67,6 +67,29 @@ pub fn strip_forwarded(headers: &mut HeaderMap) {
     }
 }
 
+/// Fields that mean something at the head of a message alone. A server that merges trailers
+/// into the head (RFC 9110 section 6.5.1 warns of it) would take them for ours.
+const NEVER_TRAILERS: [HeaderName; 8] = [
+    header::AUTHORIZATION,
+    header::CONTENT_LENGTH,
+    header::COOKIE,
+    header::HOST,
+    header::PROXY_AUTHORIZATION,
+    header::SET_COOKIE,
+    header::TRAILER,
+    HeaderName::from_static("x-request-id"),
+];
+
+/// Removes from trailers what a client could use to speak for a proxy, to show another
+/// credential, or to change what the message means.
+pub fn strip_trailers(trailers: &mut HeaderMap) {
+    strip_hop_by_hop(trailers);
+    strip_forwarded(trailers);
+    for name in &NEVER_TRAILERS {
+        trailers.remove(name);
+    }
+}
+
 /// Whether only a proxy may set the field.
 fn is_forwarded(name: &str) -> bool {
     const PREFIX: &str = "x-forwarded";

@@ -6,7 +6,7 @@ pub use origin::Origin;
 pub use pool::Lease;
 
 use crate::body::Outgoing;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use pool::{Connection, Pool};
 use std::{io, sync::Arc, time::Duration};
@@ -24,6 +24,9 @@ pub enum UpstreamError {
     /// The connection broke, or what came was not HTTP.
     #[error("the connection to the SQL node broke")]
     Broken(#[source] hyper::Error),
+    /// It answered `101 Switching Protocols`, for which nobody had asked.
+    #[error("the SQL node changed the protocol unasked")]
+    Switched,
     /// The head of the answer did not come in time.
     #[error("no answer from the SQL node within {0:?}")]
     HeadTimeout(Duration),
@@ -75,11 +78,15 @@ impl Upstream {
     /// No connection, a broken one, or no head in time.
     pub async fn send(&self, request: Request<Outgoing>) -> Result<Answer, UpstreamError> {
         let exchange = self.exchange(request);
-        match self.origin.head_timeout() {
-            None => exchange.await,
+        let answer = match self.origin.head_timeout() {
+            None => exchange.await?,
             Some(limit) => timeout(limit, exchange)
                 .await
-                .unwrap_or(Err(UpstreamError::HeadTimeout(limit))),
+                .unwrap_or(Err(UpstreamError::HeadTimeout(limit)))?,
+        };
+        match answer.response.status() {
+            StatusCode::SWITCHING_PROTOCOLS => Err(UpstreamError::Switched),
+            _ => Ok(answer),
         }
     }
 
@@ -142,7 +149,7 @@ fn hold_body(request: &mut Request<Outgoing>) -> Option<crate::body::Continue> {
     let signal = request.body_mut().hold();
     let given = signal.clone();
     hyper::ext::on_informational(request, move |response| {
-        if response.status() == http::StatusCode::CONTINUE {
+        if response.status() == StatusCode::CONTINUE {
             given.give();
         }
     });

@@ -1,6 +1,7 @@
 //! A request's body on its way to the SQL node: waits for `100 Continue`, keeps a copy.
 use super::Body;
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use std::{
     pin::Pin,
@@ -13,15 +14,18 @@ use std::{
 #[derive(Debug)]
 pub struct Outgoing {
     body: Body,
+    clean: fn(&mut HeaderMap),
     hold: Option<Continue>,
     kept: Option<Kept>,
 }
 
 impl Outgoing {
-    /// `body`, sent as soon as the connection takes it.
-    pub fn new(body: Body) -> Self {
+    /// `body`, sent as soon as the connection takes it; `clean` takes away from its trailers
+    /// what must not be sent.
+    pub fn new(body: Body, clean: fn(&mut HeaderMap)) -> Self {
         Self {
             body,
+            clean,
             hold: None,
             kept: None,
         }
@@ -57,7 +61,12 @@ impl http_body::Body for Outgoing {
             }
             this.hold = None;
         }
-        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        let mut polled = Pin::new(&mut this.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            (this.clean)(trailers);
+        }
         if let (Some(kept), Poll::Ready(frame)) = (&this.kept, &polled) {
             match frame {
                 Some(Ok(frame)) => kept.add(frame),
@@ -181,7 +190,7 @@ mod tests {
 
     async fn send(text: Bytes) -> Kept {
         let kept = Kept::default();
-        Outgoing::new(Body::from(text))
+        Outgoing::new(Body::from(text), |_| {})
             .kept_in(kept.clone())
             .collect()
             .await
@@ -218,13 +227,13 @@ mod tests {
     #[test]
     fn a_body_that_was_not_sent_is_not_whole() {
         let kept = Kept::default();
-        let _unsent = Outgoing::new(Body::from("select 1")).kept_in(kept.clone());
+        let _unsent = Outgoing::new(Body::from("select 1"), |_| {}).kept_in(kept.clone());
         assert_eq!(kept.whole(), None);
     }
 
     #[tokio::test]
     async fn a_held_body_waits_for_its_signal() {
-        let mut body = Outgoing::new(Body::from("select 1"));
+        let mut body = Outgoing::new(Body::from("select 1"), |_| {});
         let signal = body.hold();
         assert!(futures_util::FutureExt::now_or_never(body.frame()).is_none());
         signal.give();

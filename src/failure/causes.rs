@@ -33,7 +33,7 @@ impl From<&UpstreamError> for Failure {
     fn from(error: &UpstreamError) -> Self {
         match error {
             UpstreamError::Connect(_) | UpstreamError::ConnectTimeout(_) => Self::NodeUnreachable,
-            UpstreamError::Broken(_) => Self::NodeBroke,
+            UpstreamError::Broken(_) | UpstreamError::Switched => Self::NodeBroke,
             UpstreamError::HeadTimeout(_) => Self::NodeLate,
         }
     }

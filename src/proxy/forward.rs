@@ -53,7 +53,7 @@ impl Proxy {
         mut request: Request<Body>,
     ) -> Result<Response<AnswerBody>, Failure> {
         cookie::remove_ours(request.headers_mut());
-        self.send(request.map(Outgoing::new)).await.map(finish)
+        self.send(request.map(outgoing)).await.map(finish)
     }
 
     /// Sends a request on with an Ocient token and no other credential. If the SQL node does
@@ -74,7 +74,7 @@ impl Proxy {
             head.headers.remove(name);
         }
         let kept = Kept::default();
-        let body = Outgoing::new(body).kept_in(kept.clone());
+        let body = outgoing(body).kept_in(kept.clone());
         let answer = self.send_as(&head, body, &injection).await?;
         let (answer, is_refused) = look_for_refusal(answer).await?;
         if !is_refused {
@@ -82,7 +82,7 @@ impl Proxy {
         }
         match (kept.whole(), self.shared.auth.renew(&injection, now).await) {
             (Some(body), Ok(renewed)) => {
-                let body = Outgoing::new(Body::from(body));
+                let body = outgoing(Body::from(body));
                 let answer = self.send_as(&head, body, &renewed).await?;
                 Ok(without_cookies(finish(answer)))
             }
@@ -110,6 +110,10 @@ impl Proxy {
             Failure::from(&error)
         })
     }
+}
+
+fn outgoing(body: Body) -> Outgoing {
+    Outgoing::new(body, headers::strip_trailers)
 }
 
 /// The answer as the client gets it, and whether it refuses the injected token: by its HTTP

@@ -52,6 +52,10 @@ fn take_authority<B>(request: &mut Request<B>, public_url: &Url) -> Result<(), F
             _ => Ok(()),
         };
     };
+    if request.uri().scheme().is_none() {
+        // The form of CONNECT alone (RFC 9112 section 3.2.3); forwarding it as `/` would change it.
+        return Err(Failure::malformed("the target must begin with /"));
+    }
     let same = |text: &[u8]| authority.as_str().as_bytes().eq_ignore_ascii_case(text);
     let is_host = host.as_ref().map(|host| same(host.as_bytes()));
     let is_ours = match (request.version(), is_host) {
@@ -125,6 +129,8 @@ mod tests {
             ("http://A/v1/info?x", "a", true),
             ("http://evil/v1/info?x", "a", false),
             ("http://u@a/v1/info?x", "a", false),
+            ("a", "a", false),
+            ("a:443", "a:443", false),
         ] {
             let request = checked(Request::builder().uri(target).header("host", host));
             assert_eq!(request.is_ok(), is_ours, "{target}");

@@ -75,6 +75,11 @@ impl Site {
         Self::with_parts(provider, SqlNodeOptions::default(), change).await
     }
 
+    /// In front of a server of the test's own, which has this URL, instead of the SQL node.
+    pub(crate) async fn before(url: &str) -> Self {
+        Self::with(|settings| settings.set("sql_node", "url", &format!("'{url}'"))).await
+    }
+
     /// With a provider and a SQL node of the test's own; the SQL node trusts the provider.
     pub(crate) async fn with_parts(
         provider: Provider,

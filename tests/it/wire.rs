@@ -101,6 +101,11 @@ impl Wire {
         self.stream.get_ref().0.set_zero_linger().unwrap();
     }
 
+    /// Closes the connection in good order.
+    pub(crate) async fn say_goodbye(mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// The next head, without its blank line.
     pub(crate) async fn head(&mut self) -> String {
         let head = self.take_until(b"\r\n\r\n").await;
@@ -178,6 +183,12 @@ impl Wire {
         let reading =
             async { while matches!(self.stream.read_buf(&mut self.unread).await, Ok(1..)) {} };
         timeout(pause, reading).await.is_ok()
+    }
+
+    /// Whether nothing at all comes for so long.
+    pub(crate) async fn is_silent_for(&mut self, pause: Duration) -> bool {
+        let reading = self.stream.read_buf(&mut self.unread);
+        timeout(pause, reading).await.is_err() && self.unread.is_empty()
     }
 
     async fn take_until(&mut self, end: &[u8]) -> Vec<u8> {
