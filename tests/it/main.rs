@@ -3,6 +3,8 @@
 mod browser_sign_in;
 mod browser_sign_in_attacks;
 mod cross_site;
+mod grants;
+mod identities;
 mod ocient_tokens;
 mod provider_tokens;
 mod sessions;
