@@ -5,6 +5,8 @@ mod browser_sign_in_attacks;
 mod cross_site;
 mod grants;
 mod identities;
+mod lies;
+mod lies_tokens;
 mod ocient_tokens;
 mod provider_tokens;
 mod sessions;
