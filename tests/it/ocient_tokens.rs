@@ -69,7 +69,7 @@ async fn mode_login_uses_the_account_of_the_grant_for_everybody_who_has_it() {
 
 #[tokio::test]
 async fn a_token_is_renewed_once_at_half_its_life_while_requests_go_on() {
-    let site = with_lifetime(4).await;
+    let site = with_lifetime(6).await;
     let session = site.session_of("alice", RETAIL).await;
     let began = Instant::now();
     assert_eq!(site.query_as(&session).await.status, 200);
@@ -78,10 +78,10 @@ async fn a_token_is_renewed_once_at_half_its_life_while_requests_go_on() {
         .misbehave(Endpoint::TokenRefresh, 1, Misbehaviour::StallBeforeHead);
     while site.node.token_exchanges().token_refresh == 0 {
         assert_eq!(site.query_as(&session).await.status, 200);
-        assert!(began.elapsed() < Duration::from_secs(4), "never renewed");
+        assert!(began.elapsed() < Duration::from_secs(6), "never renewed");
     }
     assert!(
-        began.elapsed() >= Duration::from_secs(2),
+        began.elapsed() >= Duration::from_secs(3),
         "too early: {:?}",
         began.elapsed()
     );
@@ -108,7 +108,7 @@ async fn a_token_is_renewed_once_at_half_its_life_while_requests_go_on() {
     while site.node.last_request().headers["authorization"] == first {
         assert_eq!(query().await.unwrap().status, 200);
         assert!(
-            began.elapsed() < Duration::from_secs(10),
+            began.elapsed() < Duration::from_secs(20),
             "the new token is never used"
         );
     }
@@ -118,7 +118,7 @@ async fn a_token_is_renewed_once_at_half_its_life_while_requests_go_on() {
 
 #[tokio::test]
 async fn a_renewal_that_the_node_refuses_becomes_a_new_sign_in() {
-    let site = with_lifetime(2).await;
+    let site = with_lifetime(6).await;
     let session = site.session_of("alice", RETAIL).await;
     let refused = CannedAnswer::failure(StatusCode::UNAUTHORIZED, -1208, "42502");
     site.node
@@ -126,7 +126,7 @@ async fn a_renewal_that_the_node_refuses_becomes_a_new_sign_in() {
     let began = Instant::now();
     while site.node.token_exchanges().login < 2 {
         assert_eq!(site.query_as(&session).await.status, 200);
-        assert!(began.elapsed() < Duration::from_secs(2), "never renewed");
+        assert!(began.elapsed() < Duration::from_secs(6), "never renewed");
     }
     assert_eq!(site.node.token_exchanges().token_refresh, 1);
 }
