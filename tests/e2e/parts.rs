@@ -3,7 +3,6 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
     thread,
 };
 
@@ -68,18 +67,17 @@ pub(crate) fn release() -> PathBuf {
     path
 }
 
-/// A command of the system.
+/// Demands a command of the system.
 ///
 /// # Panics
 /// When it is not installed; `package` is Debian's.
-pub(crate) fn tool(name: &str, package: &str) -> Command {
+pub(crate) fn require(command: &str, package: &str) {
     let found = env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(name).exists()));
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(command).exists()));
     assert!(
         found,
-        "{name} is missing: run tests/run, or install {package}"
+        "{command} is missing: run tests/run, or install {package}"
     );
-    Command::new(name)
 }
 
 /// A file for everything that a process of this test says. `tests/run` searches the folder for
