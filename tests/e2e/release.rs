@@ -35,7 +35,7 @@ async fn it_starts_within_100_ms_and_idles_below_20_mib() {
     sidecar.line(|line| line.contains("provider discovered"));
     let memory = memory_kib(sidecar.id());
     let measured = format!("starts in {fastest:?}, idles at {memory} KiB\n");
-    fs::write(parts::log_file("measured"), &measured).expect("the folder can be written");
+    fs::write(parts::other_log("measured"), &measured).expect("the folder can be written");
     assert!(fastest < LONGEST_START, "{measured}");
     assert!(memory > 0 && memory < MOST_MEMORY_KIB, "{measured}");
 }
@@ -48,7 +48,7 @@ fn start(site: &Site, systemd: &UnixDatagram) -> (Process, Duration) {
         .arg(site.file("config.toml"))
         .env("NOTIFY_SOCKET", site.file("notify"));
     let began = Instant::now();
-    let process = Process::start("release", command);
+    let process = Process::start("release", command, parts::sidecar_log());
     loop {
         let mut message = [0; 64];
         let length = systemd.recv(&mut message).expect("a word of the sidecar");

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    parts::{ROOT, SIDECAR, require},
+    parts::{ROOT, SIDECAR, require, sidecar_log},
     process::Process,
     site::Site,
 };
@@ -113,7 +113,7 @@ fn start(site: &Site, notify_socket: Option<&str>) -> Process {
     if let Some(socket) = notify_socket {
         command.env("NOTIFY_SOCKET", socket);
     }
-    Process::start("sidecar", command)
+    Process::start("sidecar", command, sidecar_log())
 }
 
 /// The next message to systemd.
