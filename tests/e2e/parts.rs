@@ -3,7 +3,6 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
     thread,
 };
 
@@ -68,32 +67,40 @@ pub(crate) fn release() -> PathBuf {
     path
 }
 
-/// A command of the system.
+/// Demands a command of the system.
 ///
 /// # Panics
 /// When it is not installed; `package` is Debian's.
-pub(crate) fn tool(name: &str, package: &str) -> Command {
+pub(crate) fn require(command: &str, package: &str) {
     let found = env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(name).exists()));
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(command).exists()));
     assert!(
         found,
-        "{name} is missing: run tests/run, or install {package}"
+        "{command} is missing: run tests/run, or install {package}"
     );
-    Command::new(name)
 }
 
-/// A file for everything that a process of this test says. `tests/run` searches the folder for
+/// A file for everything that a sidecar says in this test. `tests/run` searches the folder for
 /// secrets.
-pub(crate) fn log_file(process: &str) -> PathBuf {
-    let folder = env::var_os("SIDECAR_TEST_LOGS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e-output"),
-        PathBuf::from,
-    );
+pub(crate) fn sidecar_log() -> PathBuf {
+    log_file(
+        env::var_os("SIDECAR_TEST_LOGS").map(PathBuf::from),
+        "sidecar",
+    )
+}
+
+/// A file for what else is said in this test.
+pub(crate) fn other_log(speaker: &str) -> PathBuf {
+    log_file(None, speaker)
+}
+
+fn log_file(folder: Option<PathBuf>, speaker: &str) -> PathBuf {
+    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e"));
     fs::create_dir_all(&folder).expect("the folder for output can be made");
     // The thread of a test has the test's name.
     let test = thread::current()
         .name()
         .unwrap_or("unnamed")
         .replace("::", ".");
-    folder.join(format!("e2e.{test}.{process}.log"))
+    folder.join(format!("e2e.{test}.{speaker}.log"))
 }

@@ -10,8 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::parts;
-
 /// A process whose every line is heard and kept. Stopped, and waited for, when dropped.
 pub(crate) struct Process {
     name: String,
@@ -23,11 +21,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command`; what it says on either stream goes to a file of the running test.
+    /// Starts `command`; what it says on either stream is also appended to `log`.
     ///
     /// # Panics
     /// When it cannot be started.
-    pub(crate) fn start(name: &str, mut command: Command) -> Self {
+    pub(crate) fn start(name: &str, mut command: Command, log: PathBuf) -> Self {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -35,7 +33,6 @@ impl Process {
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        let log = parts::log_file(name);
         let (heard, lines) = channel();
         listen(
             child.stdout.take().expect("it is piped"),

@@ -54,7 +54,7 @@ impl CertifiedProvider {
             .arg(file("provider.crt", &issued.cert_pem))
             .arg("--key")
             .arg(file("provider.key", &issued.key_pem));
-        let process = Process::start("provider", command);
+        let process = Process::start("provider", command, parts::other_log("provider"));
         let ready = process.line(|line| line.contains(r#""event":"ready""#));
         let ready: Value = serde_json::from_str(&ready).expect("it speaks JSON");
         Self {

@@ -1,1 +1,152 @@
+//! The sidecar as a service: systemd's own opinion of the unit, readiness, stopping, exit codes.
 
+use std::{
+    fs,
+    net::TcpStream,
+    os::unix::net::UnixDatagram,
+    process::{Command, Output},
+    time::Duration,
+};
+
+use crate::{
+    parts::{ROOT, SIDECAR, require, sidecar_log},
+    process::Process,
+    site::Site,
+};
+
+#[test]
+fn systemd_finds_no_mistake_in_the_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = folder.path().join("ocient-sidecar.service");
+    // The program is not installed where the tests run; all else is as shipped.
+    let here = shipped_unit().replace("/usr/bin/ocient-sidecar", SIDECAR);
+    assert!(here.contains(SIDECAR), "the unit starts the program");
+    fs::write(&unit, here).unwrap();
+    let verified = analyze(&["verify", "--man=no", unit.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success(), "{said}");
+    // Unknown settings are warnings, with which it succeeds.
+    assert!(!said.contains("ocient-sidecar"), "{said}");
+}
+
+#[test]
+fn the_unit_exposes_less_than_2_of_10() {
+    let unit = format!("{ROOT}/systemd/ocient-sidecar.service");
+    let judged = analyze(&["security", "--offline=true", "--no-pager", &unit]);
+    let said = String::from_utf8_lossy(&judged.stdout);
+    assert!(judged.status.success(), "{said}");
+    let (_, verdict) = said
+        .split_once("Overall exposure level for ocient-sidecar.service: ")
+        .unwrap_or_else(|| panic!("no verdict: {said}"));
+    let score: f64 = verdict.split(' ').next().unwrap().parse().unwrap();
+    assert!(score > 0.0 && score < 2.0, "{said}");
+}
+
+#[test]
+fn the_unit_gives_the_drain_the_time_that_it_takes_by_default() {
+    let (unit, config) = (shipped_unit(), include_str!("../../config.toml"));
+    let drain = number(config, "drain_min = \"") + number(config, "drain_max = \"");
+    assert!(number(&unit, "\nTimeoutStopSec=") > drain, "all in seconds");
+    let descriptors = number(&unit, "\nLimitNOFILE=");
+    assert!(descriptors > 2 * number(config, "max_connections = "));
+    assert!(unit.contains("\nRestartPreventExitStatus=78\n"));
+}
+
+#[tokio::test]
+async fn systemd_is_told_ready_when_clients_can_connect_and_stopping_before_the_end() {
+    let site = Site::without_processes("web-rs256", &[]).await;
+    let socket = site.file("notify");
+    let systemd = UnixDatagram::bind(&socket).unwrap();
+    systemd.set_read_timeout(Some(PATIENCE)).unwrap();
+    let address = site.url.trim_start_matches("https://");
+    assert!(TcpStream::connect(address).is_err(), "nobody listens yet");
+    let mut sidecar = start(&site, Some(socket.to_str().unwrap()));
+    assert_eq!(heard(&systemd), "READY=1");
+    TcpStream::connect(address).expect("READY means that it listens");
+    let readiness = site.readiness().await;
+    assert!(readiness["status"].is_string(), "{readiness}");
+
+    sidecar.signal("TERM");
+    assert_eq!(heard(&systemd), "STOPPING=1");
+    assert_eq!(sidecar.wait().code(), Some(0));
+    assert!(
+        TcpStream::connect(address).is_err(),
+        "nobody listens any more"
+    );
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_configuration_is_exit_code_78_and_never_ready() {
+    let site = Site::without_processes("web-rs256", &[]).await;
+    let socket = site.file("notify");
+    let systemd = UnixDatagram::bind(&socket).unwrap();
+    systemd.set_nonblocking(true).unwrap();
+    let path = site.file("config.toml");
+    let good = fs::read_to_string(&path).unwrap();
+    fs::write(&path, good.replace("drain_min", "drain_mni")).unwrap();
+    let mut sidecar = start(&site, Some(socket.to_str().unwrap()));
+    sidecar.line(|line| line.contains("did you mean"));
+    assert_eq!(sidecar.wait().code(), Some(78));
+    assert!(systemd.recv(&mut [0; 64]).is_err(), "no word to systemd");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_exit_code_1_so_that_systemd_tries_again() {
+    let site = Site::without_processes("web-rs256", &[]).await;
+    let mut first = start(&site, None);
+    first.line(|line| line.starts_with("listening on"));
+    let path = site.file("config.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{config}\n[sessions]\nstore = \"memory\"\n")).unwrap();
+    let mut second = start(&site, None);
+    second.line(|line| line.contains("cannot listen on"));
+    assert_eq!(second.wait().code(), Some(1));
+    assert_eq!(first.stop().code(), Some(0));
+}
+
+fn start(site: &Site, notify_socket: Option<&str>) -> Process {
+    let mut command = Command::new(SIDECAR);
+    command
+        .arg("run")
+        .arg("--config")
+        .arg(site.file("config.toml"));
+    if let Some(socket) = notify_socket {
+        command.env("NOTIFY_SOCKET", socket);
+    }
+    Process::start("sidecar", command, sidecar_log())
+}
+
+/// The next message to systemd.
+fn heard(systemd: &UnixDatagram) -> String {
+    let mut message = [0; 256];
+    let length = systemd.recv(&mut message).expect("a message in time");
+    String::from_utf8_lossy(&message[..length])
+        .trim_end()
+        .to_owned()
+}
+
+fn analyze(arguments: &[&str]) -> Output {
+    require("systemd-analyze", "systemd");
+    let mut command = Command::new("systemd-analyze");
+    command.args(arguments).env("LC_ALL", "C.UTF-8");
+    command.output().expect("systemd-analyze starts")
+}
+
+fn shipped_unit() -> String {
+    include_str!("../../systemd/ocient-sidecar.service").to_owned()
+}
+
+/// The number behind `key`, without its unit.
+fn number(text: &str, key: &str) -> u64 {
+    let (_, rest) = text.split_once(key).unwrap_or_else(|| panic!("no {key:?}"));
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    let digits = &rest[..end];
+    digits
+        .parse()
+        .unwrap_or_else(|_| panic!("no number behind {key:?}"))
+}
+
+/// Starting takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ use sidecar_testkit::{
 use tempfile::TempDir;
 
 use crate::{
-    parts::SIDECAR,
+    parts::{SIDECAR, sidecar_log},
     port::Port,
     process::Process,
     provider::{CertifiedProvider, secret_of},
@@ -135,7 +135,7 @@ impl Site {
             .arg("run")
             .arg("--config")
             .arg(self.file("config.toml"));
-        let sidecar = Process::start("sidecar", command);
+        let sidecar = Process::start("sidecar", command, sidecar_log());
         sidecar.line(|line| line.starts_with("listening on https://"));
         self.sidecar = Some(sidecar);
     }
@@ -203,7 +203,21 @@ impl Site {
             Whoami::Bearer(token) => post.bearer(token),
             Whoami::Basic(user, password) => post.basic(user, password),
         };
-        post.send().await.expect("the sidecar answers")
+        let answer = post.send().await.expect("the sidecar answers");
+        self.note_node_tokens();
+        answer
+    }
+
+    /// The SQL node's own tokens, which the sidecar keeps to itself.
+    fn note_node_tokens(&self) {
+        for request in self.sql_node.requests() {
+            if let Some((_, token)) = request
+                .header("authorization")
+                .and_then(|it| it.split_once(' '))
+            {
+                secrets::note(token);
+            }
+        }
     }
 
     /// `/readyz`.

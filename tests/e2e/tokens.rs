@@ -19,7 +19,7 @@ async fn a_jwt_access_token_of_every_algorithm_queries_and_becomes_a_session() {
             .provider()
             .tokens("web-rs256", "bob", resource, &site.url);
         let token = tokens.await.access_token;
-        println!("{resource}");
+        eprintln!("{resource}"); // shown if one of these fails
         assert_is(&site.whoami(Whoami::Bearer(&token)).await, "bob");
         assert_is(
             &site.whoami(Whoami::Basic("access_token", &token)).await,
