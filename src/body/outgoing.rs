@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn a_request_without_a_body_is_whole_though_nobody_polls_it() {
         let kept = Kept::default();
-        let _sent = Outgoing::new(Body::empty()).kept_in(kept.clone());
+        let _sent = Outgoing::new(Body::empty(), |_| {}).kept_in(kept.clone());
         assert_eq!(kept.whole(), Some(Bytes::new()));
     }
 
