@@ -41,6 +41,9 @@ pub(crate) enum Ended {
 /// Nothing here takes so long by right.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Whoever has more to say on loopback says it sooner.
+const LULL: Duration = Duration::from_millis(150);
+
 impl Wire {
     /// Opens a connection that speaks HTTP/1.1.
     pub(crate) async fn open(site: &Site) -> Self {
@@ -142,6 +145,14 @@ impl Wire {
             plain.body = self.rest().await.0;
         }
         plain
+    }
+
+    /// The statuses of all answers until the other side ends the connection or says no more.
+    pub(crate) async fn answers(&mut self) -> Vec<u16> {
+        self.ended_within(LULL).await;
+        let text = String::from_utf8_lossy(&self.unread).into_owned();
+        let starts = text.split("HTTP/1.1 ").skip(1);
+        starts.map(|rest| rest[..3].parse().unwrap()).collect()
     }
 
     /// The next chunk of a chunked body; `None` at its end.
