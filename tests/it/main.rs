@@ -3,12 +3,16 @@
 mod browser_sign_in;
 mod browser_sign_in_attacks;
 mod cross_site;
+mod errors;
+mod errors_fuzz;
 mod grants;
 mod identities;
 mod lies;
 mod lies_tokens;
+mod logs;
 mod ocient_tokens;
 mod provider_tokens;
+mod secrets;
 mod sessions;
 mod site;
 mod smoke;
