@@ -19,7 +19,7 @@ use crate::{
     upstream::Upstream,
 };
 use answer::Record;
-use http::{HeaderMap, HeaderName, Request, Response};
+use http::{HeaderMap, HeaderName, Method, Request, Response};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use std::{
@@ -86,6 +86,7 @@ impl Proxy {
     /// Answers one request, whatever happens to it.
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<AnswerBody> {
         let (now, started) = (SystemTime::now(), Instant::now());
+        let is_head = request.method() == Method::HEAD;
         let request_id = RequestId::of(request.headers().get(X_REQUEST_ID));
         let client = self.client(request.headers());
         let visit = Visit {
@@ -99,9 +100,14 @@ impl Proxy {
         let request = Request::from_parts(head, body);
         let mut answer = match self.answer(request, visit, &mut record.seen).await {
             Ok(answer) => answer,
-            Err(failure) => self
-                .refuse(failure, visit, &record.seen)
-                .map(AnswerBody::from),
+            Err(failure) => {
+                let refusal = self.refuse(failure, visit, &record.seen);
+                let refusal = match is_head {
+                    true => respond::head_only(refusal),
+                    false => refusal,
+                };
+                refusal.map(AnswerBody::from)
+            }
         };
         answer
             .headers_mut()

@@ -25,6 +25,15 @@ pub(super) fn respond(failure: &Failure, request_id: &str) -> Response<Body> {
     response
 }
 
+/// The answer to HEAD: hyper leaves out the body over HTTP/1.1 by itself, over HTTP/2 not.
+pub(super) fn head_only(response: Response<Body>) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    let length = http_body::Body::size_hint(&body).exact();
+    let length = length.map(|length| (header::CONTENT_LENGTH, HeaderValue::from(length)));
+    head.headers.extend(length);
+    Response::from_parts(head, Body::empty())
+}
+
 /// The fields that HTTP demands beside certain statuses.
 fn add_advice(headers: &mut HeaderMap, failure: &Failure, status: StatusCode) {
     if status == StatusCode::UNAUTHORIZED {

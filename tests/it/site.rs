@@ -60,6 +60,14 @@ pub(crate) fn authority() -> Authority {
     AUTHORITY.get_or_init(Authority::new).clone()
 }
 
+/// The first sidecar's: where the diagnostics of all of them go.
+static DIAGNOSTICS: OnceLock<Telemetry> = OnceLock::new();
+
+/// Waits until all diagnostics so far can be read in [`Log::everything`].
+pub(crate) fn flush_diagnostics() {
+    DIAGNOSTICS.get().unwrap().flush();
+}
+
 /// Below the ports that the system hands out by itself.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
 
@@ -148,7 +156,10 @@ impl Site {
         let config = Config::from_toml(&text, "config.toml", self.folder.path());
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let telemetry = Telemetry::new(config.log, self.log.clone());
-        telemetry.install();
+        DIAGNOSTICS.get_or_init(|| {
+            telemetry.install();
+            telemetry.clone()
+        });
         let stop = CancellationToken::new();
         let (started, starting) = oneshot::channel();
         let cancelled = stop.clone();
