@@ -1,4 +1,5 @@
 //! The way to the SQL node: a keep-alive pool of HTTP/1.1 connections, one pool per worker.
+mod hearing;
 mod origin;
 mod pool;
 

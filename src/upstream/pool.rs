@@ -1,5 +1,5 @@
 //! Idle connections of one worker, and the lease on the one that a request uses.
-use super::UpstreamError;
+use super::{UpstreamError, hearing::Hearing};
 use crate::body::Outgoing;
 use http::{Request, Response};
 use hyper::{
@@ -89,7 +89,7 @@ impl Connection {
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(BUFFER)
             .preserve_header_case(true)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Hearing::new(stream)))
             .await
             .map_err(UpstreamError::Broken)?;
         // How the connection ended reaches whoever waits for its answer.
