@@ -15,19 +15,24 @@ pub(crate) const PROVIDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2
 /// The repository.
 pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Node, from the same place as the provider's other packages.
+/// Node, from the same place as the provider's other packages: Debian 12's own is too old.
 ///
 /// # Panics
 /// When these are not installed.
 pub(crate) fn node() -> PathBuf {
-    let node = Path::new(PROVIDER).join("node_modules/.bin/node");
+    let machine = match env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => panic!("tests/e2e/provider/package.json names no node for {other}"),
+    };
+    // Not by node_modules/.bin, into which Debian's npm links nothing here.
+    let node = format!("{PROVIDER}/node_modules/node-linux-{machine}/bin/node");
     assert!(
-        node.exists(),
-        "{} is missing: run tests/run, or install the provider's npm packages with\n\
-         npm --prefix tests/e2e/provider ci --omit=dev",
-        node.display()
+        Path::new(&node).exists(),
+        "{node} is missing: run tests/run, or install the provider's npm packages with\n\
+         npm --prefix tests/e2e/provider ci --omit=dev"
     );
-    node
+    node.into()
 }
 
 /// A Python that has requests.
