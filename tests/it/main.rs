@@ -1,5 +1,7 @@
 //! Integration tests: the real application between a real SQL node, a provider and a client, all
 //! of them in this process, on loopback, on ports of their own.
+#![allow(clippy::unwrap_used)] // a test that cannot go on fails
+
 mod admin;
 mod drain;
 mod forwarding;
