@@ -44,6 +44,7 @@ impl Proxy {
             headers.insert(header::HOST, self.upstream.authority().clone());
         }
         *request.version_mut() = Version::HTTP_11;
+        frame_body(&mut request);
         request
     }
 
@@ -116,6 +117,17 @@ fn outgoing(body: Body) -> Outgoing {
     Outgoing::new(body, headers::strip_trailers)
 }
 
+/// Says that a body of unknown length is chunked. hyper does so too, but for GET and HEAD, whose
+/// body it would leave out without a word.
+fn frame_body<B: http_body::Body>(request: &mut Request<B>) {
+    let body = request.body();
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        let chunked = HeaderValue::from_static("chunked");
+        let headers = request.headers_mut();
+        headers.insert(header::TRANSFER_ENCODING, chunked);
+    }
+}
+
 /// The answer as the client gets it, and whether it refuses the injected token: by its HTTP
 /// status, or by Ocient's, which may come with any.
 async fn look_for_refusal(answer: Answer) -> Result<(Response<AnswerBody>, bool), Failure> {
@@ -160,4 +172,46 @@ fn finish(answer: Answer) -> Response<AnswerBody> {
 fn without_cookies(mut response: Response<AnswerBody>) -> Response<AnswerBody> {
     response.headers_mut().remove(header::SET_COOKIE);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use http_body::Frame;
+    use std::{
+        convert::Infallible,
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    /// A body that does not say how long it is, as a chunked one.
+    struct Unmeasured;
+
+    impl http_body::Body for Unmeasured {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(None)
+        }
+    }
+
+    fn framing<B: http_body::Body>(method: &str, body: B) -> Option<HeaderValue> {
+        let mut request = Request::builder().method(method).body(body).unwrap();
+        frame_body(&mut request);
+        request.headers().get(header::TRANSFER_ENCODING).cloned()
+    }
+
+    #[test]
+    fn a_body_of_unknown_length_is_chunked_whatever_the_method() {
+        for method in ["GET", "HEAD", "POST", "DELETE"] {
+            assert_eq!(framing(method, Unmeasured).unwrap(), "chunked", "{method}");
+            assert_eq!(framing(method, Body::empty()), None, "{method}");
+            assert_eq!(framing(method, Body::from("select 1")), None, "{method}");
+        }
+    }
 }
