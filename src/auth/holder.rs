@@ -58,7 +58,7 @@ impl Authenticator {
             None => {
                 self.restore(holder, key);
                 let token = tokens.token(key, || application.clone(), now).await;
-                token.map_err(|error| refusal(holder, &error))?
+                token.map_err(|error| refusal(self.0.mode, holder, &error))?
             }
         };
         self.keep(holder, &token, now);
@@ -150,9 +150,61 @@ pub(super) fn session_key(session: &Session<SignedIn>) -> TokenKey {
 }
 
 /// A session whose provider token the SQL node takes no more is over: only a new sign-in helps.
-fn refusal(holder: &Holder, error: &Arc<OcientError>) -> Failure {
-    match (holder, error.is_refusal()) {
-        (Holder::Session(_), true) => Failure::SessionExpired,
-        _ => Failure::from(&**error),
+/// Not so where an account signs in for it: the next session would fare no better.
+fn refusal(mode: CredentialMode, holder: &Holder, error: &OcientError) -> Failure {
+    match (mode, holder, error.is_refusal()) {
+        (CredentialMode::Exchange, Holder::Session(_), true) => Failure::SessionExpired,
+        _ => Failure::from(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{auth::Fresh, config, seal::KeyRing, session::Sessions};
+    use serde_json::json;
+    use std::time::Duration;
+
+    async fn session() -> Holder {
+        let now = SystemTime::now();
+        let expires_at = serde_json::to_value(now).unwrap();
+        let identity = json!({
+            "provider": "corp", "issuer": "https://x", "subject": "s", "username": "alice",
+            "groups": [], "expires_at": expires_at, "sid": null, "token_kind": "Id",
+        });
+        let fresh = Fresh {
+            identity: serde_json::from_value(identity).unwrap(),
+            proof: Secret::new("t"),
+            refresh_token: None,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let config = config::Sessions {
+            store: config::Store::Memory,
+            lifetime: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            local_ttl: Duration::from_secs(5),
+            keys: folder.path().join("keys"),
+        };
+        let ring = Arc::new(KeyRing::open(&config.keys).unwrap());
+        let sessions = Sessions::open(&config, ring).await.unwrap();
+        let record = SignedIn::new(fresh, "system".to_owned());
+        Holder::Session(sessions.create(record, now).await.unwrap().1)
+    }
+
+    #[tokio::test]
+    async fn a_refused_account_is_not_the_end_of_the_session() {
+        let (holder, vendor_code) = (session().await, -1205);
+        let refused = OcientError::Refused { vendor_code };
+        let of = |mode, error| refusal(mode, &holder, error);
+        assert_eq!(
+            of(CredentialMode::Exchange, &refused),
+            Failure::SessionExpired
+        );
+        assert_eq!(
+            of(CredentialMode::Login, &refused),
+            Failure::RefusedByNode(vendor_code)
+        );
+        let nonsense = OcientError::Nonsense("x");
+        assert_eq!(of(CredentialMode::Exchange, &nonsense), Failure::NodeBroke);
     }
 }
