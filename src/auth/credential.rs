@@ -3,7 +3,10 @@ use crate::{
     cookie, failure::Failure, oidc::unverified_issuer, secret::Secret, session::SessionToken,
     telemetry::CredentialKind,
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use http::{HeaderMap, HeaderValue, header};
 
 /// The first credential of a request that counts.
@@ -15,7 +18,7 @@ pub enum Credential {
     ProviderToken(Secret, usize),
     /// User name and password, for the SQL node.
     Basic,
-    /// Another bearer token or scheme, for the SQL node.
+    /// Another bearer token, in whatever form, or another scheme, for the SQL node.
     Bearer,
     /// None.
     None,
@@ -52,9 +55,9 @@ impl Credential {
             return Err(Failure::malformed("more than one Authorization field"));
         }
         match scheme(value) {
-            ("bearer", token) => Self::of_bearer(token, provider_of, Self::Bearer),
+            ("bearer", token) => Self::of_bearer(token, provider_of),
             ("basic", encoded) => match token_password(encoded) {
-                Some(token) => Self::of_bearer(token.expose(), provider_of, Self::Basic),
+                Some(token) => Self::of_bearer(token.expose(), provider_of),
                 None => Ok(Self::Basic),
             },
             _ => Ok(Self::Bearer),
@@ -73,7 +76,6 @@ impl Credential {
     fn of_bearer(
         token: &str,
         provider_of: impl Fn(&str) -> Option<usize>,
-        other: Self,
     ) -> Result<Self, Failure> {
         if token.starts_with(SessionToken::PREFIX) {
             return SessionToken::parse(token)
@@ -81,7 +83,7 @@ impl Credential {
                 .ok_or(Failure::SessionUnknown);
         }
         let provider = unverified_issuer(token).and_then(|issuer| provider_of(&issuer));
-        Ok(provider.map_or(other, |number| {
+        Ok(provider.map_or(Self::Bearer, |number| {
             Self::ProviderToken(Secret::new(token), number)
         }))
     }
@@ -111,11 +113,19 @@ fn scheme(value: &HeaderValue) -> (&'static str, &str) {
 
 /// The password of a Basic credential whose user name says that it is a token (RFC 7617).
 fn token_password(encoded: &str) -> Option<Secret> {
-    let decoded = zeroize::Zeroizing::new(BASE64_STANDARD.decode(encoded).ok()?);
+    let decoded = zeroize::Zeroizing::new(LENIENT.decode(encoded).ok()?);
     let text = std::str::from_utf8(&decoded).ok()?;
     let (user, password) = text.split_once(':')?;
     TOKEN_USERS.contains(&user).then(|| Secret::new(password))
 }
+
+/// Reads what a lenient SQL node might read: to it, too, a token must not go by unseen.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
 use super::*;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 
 const ISSUER: &str = "https://idp.example.com";
 
@@ -67,8 +67,8 @@ fn a_basic_password_counts_as_a_token_under_the_three_user_names_alone() {
             "{user}"
         );
         assert_eq!(
-            kind(basic(user, "password")),
-            Ok(CredentialKind::Basic),
+            kind(basic(user, "opaque")),
+            Ok(CredentialKind::Bearer),
             "{user}"
         );
     }
@@ -79,6 +79,19 @@ fn a_basic_password_counts_as_a_token_under_the_three_user_names_alone() {
             "{user}"
         );
     }
+}
+
+#[test]
+fn a_token_without_its_padding_is_seen_all_the_same() {
+    let mut seen = 0;
+    for padding in ["", "x", "xx"] {
+        let credential = basic("id_token", &format!("{}{padding}", jwt(ISSUER)));
+        let bare = credential.trim_end_matches('=');
+        seen += usize::from(bare != credential);
+        let found = kind(bare.to_owned());
+        assert_eq!(found, Ok(CredentialKind::ProviderToken), "{bare}");
+    }
+    assert_eq!(seen, 2);
 }
 
 #[test]
