@@ -41,7 +41,9 @@ impl AnswerBody {
 
     /// Writes the access line of `record` when the body has ended, or is dropped.
     pub(super) fn recorded(mut self, mut record: Record) -> Self {
-        record.outcome = match http_body::Body::is_end_stream(&self.body) {
+        // hyper drops the body of an answer to HEAD unread.
+        let is_sent = record.method == Method::HEAD || http_body::Body::is_end_stream(&self.body);
+        record.outcome = match is_sent {
             true => Outcome::Complete,
             false => Outcome::Broken, // until its end
         };
@@ -165,5 +167,55 @@ impl Drop for Record {
             credential: self.seen.credential,
             cache_hit: self.seen.cache_hit,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Log, LogFormat};
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex},
+    };
+
+    /// Keeps what is written to any of its clones.
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The access line of an answer whose body is dropped unread.
+    fn line(method: &str) -> String {
+        let sink = Sink::default();
+        let log = Log {
+            format: LogFormat::Json,
+            level: tracing::Level::INFO,
+        };
+        let telemetry = Telemetry::new(log, sink.clone());
+        let request = Request::builder().method(method).body(()).unwrap();
+        let visit = Visit {
+            client: IpAddr::from([192, 0, 2, 1]),
+            request_id: &RequestId::of(None),
+            now: SystemTime::UNIX_EPOCH,
+        };
+        let record = Record::new(&request, visit, Instant::now(), telemetry.clone());
+        drop(AnswerBody::from(Body::from("x")).recorded(record));
+        telemetry.flush();
+        String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn an_answer_to_head_is_complete_without_its_body() {
+        assert!(line("HEAD").contains("\"outcome\":\"complete\""));
+        assert!(line("GET").contains("\"outcome\":\"broken\""));
     }
 }
