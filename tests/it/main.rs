@@ -1,16 +1,23 @@
 //! Integration tests: the real application between a real SQL node, a provider and a client, all
 //! of them in this process, on loopback, on ports of their own.
+#![allow(clippy::unwrap_used)] // a test that cannot go on fails
+
 mod browser_sign_in;
 mod browser_sign_in_attacks;
+mod browser_sign_in_begin;
+mod browser_sign_in_state;
 mod cross_site;
 mod errors;
 mod errors_fuzz;
+mod errors_limits;
+mod errors_outages;
 mod grants;
 mod identities;
 mod lies;
 mod lies_tokens;
 mod logs;
 mod ocient_tokens;
+mod ocient_tokens_refused;
 mod provider_tokens;
 mod secrets;
 mod sessions;
