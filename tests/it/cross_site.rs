@@ -3,9 +3,12 @@ use crate::site::{SESSION_COOKIE, Site, assert_refused};
 use serde_json::json;
 use sidecar_testkit::client::{Answer, RequestBuilder};
 
+/// Fields of a request, and which of four requests pass with them.
+type Case = (&'static [(&'static str, &'static str)], [bool; 4]);
+
 /// Fields that a browser sets, and whether they let `POST /v1/execute`, `GET /v1/execute`,
 /// `GET /v1/info` and `POST` elsewhere pass. `HERE` stands for this site's origin.
-const TABLE: [(&[(&str, &str)], [bool; 4]); 22] = [
+const TABLE: [Case; 22] = [
     (&[("sec-fetch-site", "same-origin")], [true; 4]),
     (&[("sec-fetch-site", "none")], [false, false, true, false]),
     (&[("sec-fetch-site", "same-site")], [false; 4]),

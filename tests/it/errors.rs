@@ -1,23 +1,27 @@
 //! The table of errors, row by row, over the wire.
-use crate::site::{Settings, Site, authority};
-use futures_util::future::join_all;
+use crate::site::Site;
 use http::StatusCode;
 use serde_json::json;
 use sidecar_testkit::{
     client::Answer,
-    provider::{Lie, Provider, ProviderOptions, SignedWith},
-    sql_node::{CannedAnswer, Endpoint, Misbehaviour, RETAIL, SYSTEM, SqlNodeOptions},
+    provider::SignedWith,
+    sql_node::{CannedAnswer, Endpoint, Misbehaviour, RETAIL, SYSTEM},
 };
-use std::time::Duration;
 
-const REFUSED: &str = "42502";
-const NO_CONNECTION: &str = "08001";
+pub(crate) const REFUSED: &str = "42502";
+pub(crate) const NO_CONNECTION: &str = "08001";
 
 /// One row as the contract has it.
-struct Row(&'static str, Answer, u16, &'static str, i64);
+pub(crate) struct Row(
+    pub(crate) &'static str,
+    pub(crate) Answer,
+    pub(crate) u16,
+    pub(crate) &'static str,
+    pub(crate) i64,
+);
 
 /// Everything that each failure says, and what only some may say.
-fn assert_rows(rows: &[Row]) {
+pub(crate) fn assert_rows(rows: &[Row]) {
     for Row(case, answer, status, sql_state, vendor_code) in rows {
         let body = answer.json();
         let told = &body["status"];
@@ -71,7 +75,7 @@ async fn post(site: &Site, path: &str, body: &str) -> Answer {
         .unwrap()
 }
 
-async fn get(site: &Site, path: &str) -> Answer {
+pub(crate) async fn get(site: &Site, path: &str) -> Answer {
     site.client().get(&site.url(path)).send().await.unwrap()
 }
 
@@ -313,170 +317,4 @@ async fn a_session_that_is_over_has_its_row() {
     site.query_as(&session).await;
     let over = site.query_as(&session).await;
     assert_rows(&[Row("session expired", over, 401, REFUSED, -733)]);
-}
-
-#[tokio::test]
-async fn a_provider_in_trouble_has_its_rows() {
-    let provider = Provider::start(ProviderOptions::new(&authority()));
-    provider.lie(Lie::AnotherIssuer);
-    let site = Site::with_parts(provider, SqlNodeOptions::default(), |_| {}).await;
-    let nonsense = get(&site, "/v1/sso_authentication").await;
-    let site = {
-        let provider = Provider::start(ProviderOptions::new(&authority()));
-        provider.die();
-        Site::with_parts(provider, SqlNodeOptions::default(), |_| {}).await
-    };
-    let down = get(&site, "/v1/sso_authentication").await;
-    assert_rows(&[
-        Row("nonsense", nonsense, 502, NO_CONNECTION, -1222),
-        Row("unreachable", down, 503, NO_CONNECTION, -1220),
-    ]);
-}
-
-#[tokio::test]
-async fn a_sql_node_in_trouble_has_its_rows() {
-    let site = Site::with(|settings| settings.set("sql_node", "head_timeout", "'300ms'")).await;
-    let session = site.session_of("alice", RETAIL).await;
-    let mut rows = Vec::new();
-    for what in [Misbehaviour::StallBeforeHead, Misbehaviour::CloseBeforeHead] {
-        let (status, code) = match what {
-            Misbehaviour::StallBeforeHead => (504, -204),
-            _ => (502, -203),
-        };
-        site.node.misbehave(Endpoint::Execute, 2, what);
-        let injected = site.query_as(&session).await;
-        let passed = site
-            .query(&site.client())
-            .basic("admin", "admin")
-            .send()
-            .await
-            .unwrap();
-        rows.push(Row(
-            "late or broke, session",
-            injected,
-            status,
-            NO_CONNECTION,
-            code,
-        ));
-        rows.push(Row(
-            "late or broke, password",
-            passed,
-            status,
-            NO_CONNECTION,
-            code,
-        ));
-        site.node.behave();
-    }
-    let token = site.id_token("bob");
-    let refusal = CannedAnswer::failure(StatusCode::UNAUTHORIZED, -1231, REFUSED);
-    site.node
-        .misbehave(Endpoint::SsoToken, 1, Misbehaviour::Answer(refusal));
-    rows.push(Row(
-        "refuses the identity",
-        site.query_as(&token).await,
-        403,
-        REFUSED,
-        -719,
-    ));
-    site.node.refuse_connections().await;
-    site.node.drop_connections().await;
-    rows.push(Row(
-        "unreachable, session",
-        site.query_as(&session).await,
-        502,
-        NO_CONNECTION,
-        -201,
-    ));
-    rows.push(Row(
-        "unreachable, anonymous",
-        get(&site, "/v1/info").await,
-        502,
-        NO_CONNECTION,
-        -201,
-    ));
-    rows.push(Row(
-        "unreachable, sign-in",
-        site.exchange(&token).await,
-        403,
-        REFUSED,
-        -719,
-    ));
-    let other = site
-        .exchange(&site.token(|token| token.claim("n", 1)))
-        .await;
-    rows.push(Row(
-        "unreachable, exchange",
-        other,
-        502,
-        NO_CONNECTION,
-        -201,
-    ));
-    rows.retain(|Row(case, ..)| *case != "unreachable, sign-in");
-    assert_rows(&rows);
-}
-
-#[tokio::test]
-async fn one_connection_too_many_has_its_row() {
-    let site = Site::with(|settings| settings.set("listen", "max_connections", "2")).await;
-    let mut held = Vec::new();
-    for _ in 0..2 {
-        let connection = site.client().connect(&site.origin()).await.unwrap();
-        assert_eq!(connection.get("/v1/info").send().await.unwrap().status, 200);
-        held.push(connection);
-    }
-    let refused = get(&site, "/v1/info").await;
-    assert_rows(&[Row("connection limit", refused, 503, NO_CONNECTION, -206)]);
-    assert_eq!(held[0].get("/v1/info").send().await.unwrap().status, 200);
-}
-
-#[tokio::test]
-async fn guessing_is_told_to_wait_while_good_tokens_of_the_same_client_are_served() {
-    let limit = |settings: &mut Settings| {
-        settings.set("limits", "failed_signins_per_client", "5");
-    };
-    let site = Site::with(limit).await;
-    let (session, id_token) = (site.session_of("alice", RETAIL).await, site.id_token("bob"));
-    let guess = format!("ocs_{}", "x".repeat(43));
-    for number in 0..5 {
-        let answer = site.query_as(&guess).await;
-        assert_eq!(answer.status, 401, "guess {number}");
-    }
-    for number in 0..3 {
-        let bad = site.token(|token| token.claim("n", number).signed_with(SignedWith::Garbled));
-        let rows = [
-            Row("session", site.query_as(&guess).await, 429, "57011", -1100),
-            Row("bearer", site.query_as(&bad).await, 429, "57011", -1100),
-            Row("sso_token", site.exchange(&bad).await, 429, "57011", -1100),
-            Row(
-                "state",
-                get(&site, "/v1/callback?code=c&state=s").await,
-                429,
-                "57011",
-                -1100,
-            ),
-        ];
-        assert_rows(&rows);
-        assert_eq!(rows[0].1.header("retry-after"), Some("60"));
-        assert_eq!(site.query_as(&session).await.status, 200);
-        assert_eq!(site.query_as(&id_token).await.status, 200);
-        assert_eq!(site.exchange(&id_token).await.status, 200);
-        site.signed_in_as("carol").await;
-    }
-    let other = site.client().from_address("127.0.0.2".parse().unwrap());
-    let answer = site.query(&other).bearer(&guess).send().await.unwrap();
-    assert_eq!(answer.status, 401, "another client: {}", answer.text());
-}
-
-#[tokio::test]
-async fn many_good_requests_at_once_are_no_guesses() {
-    let limit = |settings: &mut Settings| settings.set("limits", "failed_signins_per_client", "1");
-    let site = Site::with(limit).await;
-    let token = site.id_token("alice");
-    let answers = join_all((0..40).map(|_| site.query_as(&token))).await;
-    assert!(answers.iter().all(|answer| answer.status == 200));
-    let answer = site
-        .client()
-        .timeout(Duration::from_secs(5))
-        .get(&site.url("/v1/info"));
-    assert_eq!(answer.send().await.unwrap().status, 200);
 }

@@ -1,5 +1,5 @@
 //! Access lines and audit lines.
-use crate::site::{SESSION_COOKIE, Site, note};
+use crate::site::{SESSION_COOKIE, Site};
 use serde_json::{Value, json};
 use sidecar_testkit::{
     provider::{SignedWith, User},
@@ -375,5 +375,4 @@ async fn forged_lines_in_paths_ids_and_names_stay_inside_their_own_line() {
             "{line}"
         );
     }
-    note(&name);
 }

@@ -2,6 +2,7 @@
 use super::Site;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::HeaderMap;
+use sidecar_testkit::sql_node::COOKIE;
 use std::{
     collections::BTreeSet,
     env, fs,
@@ -35,13 +36,16 @@ pub(crate) fn note(secret: &str) {
     static NOTED: OnceLock<Mutex<BTreeSet<String>>> = OnceLock::new();
     let noted = NOTED.get_or_init(Mutex::default);
     let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
-    if secret.len() < SHORTEST || !noted.insert(secret.to_owned()) {
+    let is_line = secret.len() >= SHORTEST && !secret.contains(['\n', '\r']);
+    if !is_line || !noted.insert(secret.to_owned()) {
         return;
     }
     if let Some(path) = env::var_os("SIDECAR_TEST_SECRETS") {
         let file = fs::OpenOptions::new().create(true).append(true).open(path);
         let mut file = file.expect("SIDECAR_TEST_SECRETS names a file that can be written");
-        writeln!(file, "{secret}").expect("the file of secrets takes a line");
+        // One write, so that processes that run at the same time do not tear each other's lines.
+        file.write_all(format!("{secret}\n").as_bytes())
+            .expect("the file of secrets takes a line");
     }
 }
 
@@ -74,7 +78,10 @@ fn of_headers(headers: &HeaderMap, secrets: &mut BTreeSet<String>) {
     };
     for value in text("authorization") {
         let (_, credential) = value.split_once(' ').unwrap_or(("", value));
-        secrets.insert(credential.to_owned());
+        // Shorter ones are words that a test made up.
+        if credential.len() >= 2 * SHORTEST {
+            secrets.insert(credential.to_owned());
+        }
         let decoded = BASE64_STANDARD.decode(credential).unwrap_or_default();
         let decoded = String::from_utf8(decoded).unwrap_or_default();
         secrets.extend(
@@ -84,5 +91,7 @@ fn of_headers(headers: &HeaderMap, secrets: &mut BTreeSet<String>) {
         );
     }
     let pairs = text("cookie").flat_map(|line| line.split("; "));
-    secrets.extend(pairs.filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())));
+    let pairs = pairs.filter_map(|pair| pair.split_once('='));
+    let ours = pairs.filter(|(name, _)| name.starts_with("__Host-") || *name == COOKIE);
+    secrets.extend(ours.map(|(_, value)| value.to_owned()));
 }
