@@ -112,8 +112,9 @@ impl Endpoints {
         answer.map(Reply::Answer)
     }
 
-    /// Logout and token refresh are ours for sessions alone. A provider token is neither
-    /// renewed here nor forwarded to be: the SQL node's answer would hold an Ocient token.
+    /// Logout and token refresh are ours for sessions alone. A provider token is not forwarded
+    /// either: the answer to a refresh would hold an Ocient token, and a logout could end the
+    /// one of an account that others use too.
     async fn for_sessions(
         &self,
         endpoint: Endpoint,
@@ -125,9 +126,9 @@ impl Endpoints {
         seen.credential = credential.kind();
         let (token, carrier) = match credential {
             Credential::Session(token, carrier) => (token, carrier),
-            Credential::ProviderToken(..) if endpoint == Endpoint::TokenRefresh => {
+            Credential::ProviderToken(..) => {
                 return Err(Failure::malformed(
-                    "a provider token is renewed at its provider",
+                    "a provider token is renewed and ended at its provider",
                 ));
             }
             _ => return Ok(Reply::Forward(request)),
@@ -140,7 +141,10 @@ impl Endpoints {
         note(seen, &session);
         let answer = match endpoint {
             Endpoint::Logout => self.logout(&session, carrier, visit).await,
-            _ => self.token_refresh(&session, &token, visit.now).await,
+            _ => {
+                self.token_refresh(&session, &token, carrier, visit.now)
+                    .await
+            }
         };
         answer.map(Reply::Answer)
     }
@@ -165,9 +169,11 @@ fn note(seen: &mut Seen, session: &Session<SignedIn>) {
     seen.database = Some(session.record.database.clone());
 }
 
-/// How long `session` lasts from `now`, if it is used.
+/// How long `session` lasts from `now`, if it is used: whole seconds, the begun one included,
+/// since sessions end at whole milliseconds.
 fn remaining(session: &Session<SignedIn>, now: SystemTime) -> Duration {
-    session.expires_at.duration_since(now).unwrap_or_default()
+    let exactly = session.expires_at.duration_since(now).unwrap_or_default();
+    Duration::from_secs((exactly + Duration::from_millis(999)).as_secs())
 }
 
 fn check_method(endpoint: Endpoint, method: &Method) -> Result<(), Failure> {

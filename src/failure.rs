@@ -58,8 +58,6 @@ pub enum Failure {
     NodeLate,
     /// Sessions cannot be had.
     StoreUnavailable,
-    /// This sidecar is stopping.
-    Draining,
     /// One connection too many.
     ConnectionLimit,
     /// A fault of ours.
@@ -120,7 +118,6 @@ impl Failure {
             Self::NodeBroke => (502, NO_CONNECTION, -203, "the SQL node closed the connection; the statement may have run".into()),
             Self::NodeLate => (504, NO_CONNECTION, -204, "the SQL node did not answer in time".into()),
             Self::StoreUnavailable => (503, NO_CONNECTION, -206, "sessions are not available now; try again later".into()),
-            Self::Draining => (503, NO_CONNECTION, -206, "this sidecar is stopping; try again".into()),
             Self::ConnectionLimit => (503, NO_CONNECTION, -206, "too many connections; try again later".into()),
             Self::Internal => (500, INTERNAL, -103, "a fault of the sidecar; the administrator finds more in the log".into()),
         };
@@ -134,7 +131,6 @@ impl Failure {
             Self::Provider(OAuthError::TemporarilyUnavailable)
             | Self::ProviderUnreachable
             | Self::StoreUnavailable
-            | Self::Draining
             | Self::ConnectionLimit => Some(RETRY_AFTER),
             _ => None,
         }

@@ -45,6 +45,16 @@ pub fn asks_for_upgrade(headers: &HeaderMap) -> bool {
         && tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade"))
 }
 
+/// Whether the body is chunked once or not coded at all. Of any other coding (RFC 9112 section
+/// 7), taken off for the next hop like every hop-by-hop field, the body would keep the traces.
+pub fn is_only_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = tokens(headers, &header::TRANSFER_ENCODING);
+    codings
+        .next()
+        .is_none_or(|first| first.eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none()
+}
+
 /// The comma-separated tokens of every line of `name`.
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     headers
@@ -283,6 +293,24 @@ mod tests {
             "for=203.0.113.9, for=\"[2001:db8::1]\";proto=https"
         );
         assert_eq!(headers["x-forwarded-proto"], "http");
+    }
+
+    #[test]
+    fn no_coding_but_one_chunked_is_known() {
+        assert!(is_only_chunked(&map(&[])));
+        assert!(is_only_chunked(&map(&[("transfer-encoding", "Chunked")])));
+        for coded in [
+            "gzip, chunked",
+            "identity, chunked",
+            "chunked, chunked",
+            "gzip",
+            "",
+        ] {
+            assert!(
+                !is_only_chunked(&map(&[("transfer-encoding", coded)])),
+                "{coded}"
+            );
+        }
     }
 
     #[test]

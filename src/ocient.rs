@@ -12,7 +12,7 @@ use crate::{
     token_kind::TokenKind,
 };
 use aws_lc_rs::digest::{Context, SHA256};
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -88,6 +88,9 @@ struct State {
     refused: Option<(SystemTime, Arc<OcientError>)>,
 }
 
+/// A token nobody has asked for in a day has ended long ago.
+const UNUSED: Duration = Duration::from_secs(24 * 3600);
+
 /// Pause after a failed renewal; the token is good for half its life yet.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
@@ -100,7 +103,11 @@ impl OcientTokens {
     pub fn new(node: TokenEndpoints, capacity: u64, control: Handle, telemetry: Telemetry) -> Self {
         Self {
             node: Arc::new(node),
-            slots: Cache::new(capacity),
+            slots: Cache::builder()
+                .max_capacity(capacity)
+                .eviction_policy(EvictionPolicy::lru()) // the newest is never the one left out
+                .time_to_idle(UNUSED)
+                .build(),
             obtaining: SingleFlight::new(control),
             telemetry,
         }
@@ -142,7 +149,11 @@ impl OcientTokens {
         if let Some(refusal) = self.refusal(key, now) {
             return Err(refusal);
         }
-        self.start(key, application(), None, now)
+        let old = self
+            .slots
+            .get(&key)
+            .and_then(|slot| slot.lock().token.clone());
+        self.start(key, application(), old, now)
             .await
             .unwrap_or_else(|| Err(Arc::new(OcientError::Interrupted)))
     }
@@ -201,7 +212,7 @@ impl OcientTokens {
         self.obtaining.run(key, work)
     }
 
-    /// Renews `old`, or obtains a first token; keeps what comes of it.
+    /// Renews `old`, which may have ended, or obtains a first token; keeps what comes of it.
     async fn obtain(
         &self,
         key: TokenKey,
@@ -210,8 +221,11 @@ impl OcientTokens {
         now: SystemTime,
     ) -> Result<Arc<OcientToken>, Arc<OcientError>> {
         let known = self.slot(key).lock().token.clone();
-        if let (None, Some(known)) = (&old, known.filter(|token| !token.is_expired(now))) {
-            return Ok(known); // obtained between the caller's look and this task
+        let is_newer = |token: &Arc<OcientToken>| {
+            !token.is_expired(now) && !old.as_ref().is_some_and(|old| Arc::ptr_eq(old, token))
+        };
+        if let Some(newer) = known.filter(is_newer) {
+            return Ok(newer); // obtained between the caller's look and this task
         }
         let renewed = match &old {
             Some(old) => self

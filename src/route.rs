@@ -131,7 +131,7 @@ impl Routes {
     }
 }
 
-/// Hyphens of the last segment as underscores: `/v1/sso-token` is `/v1/sso_token`.
+/// Hyphens as underscores: `/v1/sso-token` is `/v1/sso_token`.
 fn underscored(path: &str) -> Cow<'_, str> {
     if path.contains('-') {
         path.replace('-', "_").into()

@@ -9,7 +9,7 @@ use std::{
     hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::oneshot};
 
 /// The result to come of one run; clones wait for the same one.
 pub type Outcome<V> = Shared<BoxFuture<'static, Option<V>>>;
@@ -46,17 +46,19 @@ where
         if let Some(shared) = running.get(&key) {
             return shared.clone();
         }
+        let (result, to_come) = oneshot::channel();
+        let shared = to_come.map(Result::ok).boxed().shared();
+        running.insert(key.clone(), shared.clone());
+        drop(running); // a runtime that is shut down drops the task, and `done`, at once
         let done = Done {
-            key: key.clone(),
+            key,
             running: self.running.clone(),
         };
         let work = work();
-        let task = self.control.spawn(async move {
+        self.control.spawn(async move {
             let _done = done; // also when the work panics
-            work.await
+            let _nobody_waits = result.send(work.await);
         });
-        let shared = task.map(Result::ok).boxed().shared();
-        running.insert(key, shared.clone());
         shared
     }
 }
@@ -107,6 +109,16 @@ mod tests {
         assert_eq!(join_all(others).await, vec![Some(1); 50]);
         gate.notify_one();
         assert_eq!(start().await, Some(2), "a later call runs anew");
+    }
+
+    #[test]
+    fn a_runtime_that_is_shut_down_answers_none() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let flight = SingleFlight::<u8, u8>::new(runtime.handle().clone());
+        drop(runtime);
+        let outcome = flight.run(1, || async { 7 });
+        let another = tokio::runtime::Runtime::new().unwrap();
+        assert_eq!(another.block_on(outcome), None);
     }
 
     #[tokio::test]

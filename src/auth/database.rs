@@ -17,9 +17,19 @@ pub(super) enum Named {
     Unclear,
 }
 
-/// The `database` of a query string.
+/// The `database` of a query string. Some readers take `;` for `&`; where that makes a
+/// difference, nothing is sure.
 pub(super) fn in_query(query: Option<&str>) -> Named {
-    let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let query = query.unwrap_or_default();
+    let named = in_pairs(query);
+    match in_pairs(&query.replace(';', "&")) == named {
+        true => named,
+        false => Named::Unclear,
+    }
+}
+
+fn in_pairs(query: &str) -> Named {
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
     let mut named = Named::Nothing;
     for (key, value) in pairs.filter(|(key, _)| is_like_database(key)) {
         named = match named {
@@ -123,6 +133,8 @@ mod tests {
             ("database=", Named::Unclear),
             ("database=a%00", Named::Unclear),
             ("database=+a", Named::Unclear),
+            ("statement=x;database=a", Named::Unclear),
+            ("statement=select+1;select+2", Named::Nothing),
         ] {
             assert_eq!(in_query(Some(query)), expected, "{query}");
         }

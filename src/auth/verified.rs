@@ -1,7 +1,7 @@
 //! Provider tokens that were verified, and lately refused ones. Facts, not decisions.
 use crate::{
     failure::Failure,
-    oidc::{Expect, Identity, Provider},
+    oidc::{Expect, Identity, Provider, TokenFault},
     secret::Secret,
     single_flight::SingleFlight,
 };
@@ -67,7 +67,7 @@ impl Verified {
         let key = key_of(token);
         if let Some(identity) = self.good.get(&key) {
             if identity.is_expired(now) {
-                return Err(Failure::Token(crate::oidc::TokenFault::Expired));
+                return Err(Failure::Token(TokenFault::Expired));
             }
             return Ok(Found {
                 identity,
@@ -105,13 +105,19 @@ impl Verified {
             }
             Err(error) => {
                 let failure = Failure::from(&error);
-                if matches!(failure, Failure::Token(_)) {
-                    self.bad.insert(key, failure.clone()); // an outage is not the token's fault
+                if is_the_tokens_fault(&failure) {
+                    self.bad.insert(key, failure.clone());
                 }
                 Err(failure)
             }
         }
     }
+}
+
+/// An outage is not the token's fault, and a key that is unknown now may be published a moment
+/// later; to look for it again costs no signature.
+fn is_the_tokens_fault(failure: &Failure) -> bool {
+    matches!(failure, Failure::Token(fault) if *fault != TokenFault::UnknownKey)
 }
 
 /// Bounds memory alone: a token that lives longer is verified again once a day.

@@ -74,13 +74,19 @@ async fn serve(
     Ok(())
 }
 
-/// Cancelled by the first SIGTERM or SIGINT. A second one ends the process at once, for a
+/// Cancelled by the first SIGTERM or SIGINT; SIGHUP changes nothing. A second one ends the process at once, for a
 /// person who does not want to wait for the drain.
 fn stop_on_signals() -> io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let stop = CancellationToken::new();
     let cancel = stop.clone();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            warn!("a configuration is not read again in this version; restart to change it");
+        }
+    });
     tokio::spawn(async move {
         for is_second in [false, true] {
             tokio::select! {

@@ -85,7 +85,7 @@ impl Endpoints {
             Failure::from(&error)
         };
         provider
-            .check_response_issuer(fields.text("iss")?)
+            .check_response_issuer(fields.exact("iss"))
             .await
             .map_err(failed)?;
         if let Some(code) = fields.text("error")? {

@@ -74,6 +74,11 @@ impl Fields {
         }
     }
 
+    /// A text as it was sent, an empty one too.
+    pub(super) fn exact(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
     /// A text that must not be logged.
     pub(super) fn secret(&self, name: &str) -> Result<Option<Secret>, Failure> {
         Ok(self.text(name)?.map(Secret::new))

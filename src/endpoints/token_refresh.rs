@@ -1,14 +1,15 @@
 //! `POST /v1/token_refresh` of a session: it lasts longer, under the same token.
 use super::{Endpoints, answer::json, remaining};
 use crate::{
-    auth::SignedIn,
+    auth::{Carrier, SignedIn},
     body::Body,
+    cookie,
     failure::Failure,
     session::{Session, SessionToken},
     status::Status,
     telemetry::chain,
 };
-use http::Response;
+use http::{Response, header};
 use serde::Serialize;
 use std::time::SystemTime;
 
@@ -26,6 +27,7 @@ impl Endpoints {
         &self,
         session: &Session<SignedIn>,
         token: &SessionToken,
+        carrier: Carrier,
         now: SystemTime,
     ) -> Result<Response<Body>, Failure> {
         self.0.auth.check_grant(&session.record)?;
@@ -35,12 +37,18 @@ impl Endpoints {
             Failure::from(&error)
         })?;
         let session = extended.ok_or(Failure::SessionUnknown)?;
-        Ok(json(&Answer {
+        let life = remaining(&session, now);
+        let mut response = json(&Answer {
             access_token: token.expose(),
             username: session.record.identity.username(),
             database: &session.record.database,
-            expires_in: remaining(&session, now).as_secs(),
+            expires_in: life.as_secs(),
             status: Status::success("Token refreshed successfully"),
-        }))
+        });
+        if carrier == Carrier::Cookie {
+            let cookie = cookie::set(cookie::SESSION, token.expose(), life);
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        Ok(response)
     }
 }

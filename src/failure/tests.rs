@@ -62,7 +62,6 @@ fn every_failure_has_its_row() {
         (Failure::NodeBroke, 502, "08001", -203),
         (Failure::NodeLate, 504, "08001", -204),
         (Failure::StoreUnavailable, 503, "08001", -206),
-        (Failure::Draining, 503, "08001", -206),
         (Failure::ConnectionLimit, 503, "08001", -206),
         (Failure::Internal, 500, "58005", -103),
     ];
@@ -78,7 +77,6 @@ fn every_limit_and_outage_says_when_to_come_back() {
     for failure in [
         Failure::TooManyFailures(Duration::from_secs(60)),
         Failure::StoreUnavailable,
-        Failure::Draining,
         Failure::ConnectionLimit,
     ] {
         assert!(failure.retry_after().is_some(), "{failure:?}");

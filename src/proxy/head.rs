@@ -18,6 +18,11 @@ pub(super) fn check<B>(mut request: Request<B>, public_url: &Url) -> Result<Requ
     if headers::asks_for_upgrade(request.headers()) {
         return Err(Failure::malformed("the protocol cannot be changed here"));
     }
+    if !headers::is_only_chunked(request.headers()) {
+        return Err(Failure::malformed(
+            "of transfer codings, only chunked is known here",
+        ));
+    }
     check_single(&request)?;
     take_authority(&mut request, public_url)?;
     if request.version() == Version::HTTP_2 {

@@ -17,6 +17,11 @@ pub(super) fn respond(failure: &Failure, request_id: &str) -> Response<Body> {
         HeaderValue::from_static("application/json"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // The address of a refused callback holds its code.
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -50,7 +55,7 @@ fn add_advice(headers: &mut HeaderMap, failure: &Failure, status: StatusCode) {
     if let Some(wait) = failure.retry_after() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
     }
-    if let Failure::ConnectionLimit | Failure::Draining = failure {
+    if *failure == Failure::ConnectionLimit {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }

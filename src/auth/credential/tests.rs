@@ -129,7 +129,7 @@ fn authorization_comes_before_the_cookie_and_there_is_one_of_each() {
     let token = SessionToken::generate();
     let cookie = ("cookie", format!("{}={}", cookie::SESSION, token.expose()));
     assert_eq!(
-        of(&[cookie.clone()]).unwrap().kind(),
+        of(std::slice::from_ref(&cookie)).unwrap().kind(),
         CredentialKind::SessionCookie
     );
     let both = [cookie.clone(), ("authorization", basic("alice", "x"))];

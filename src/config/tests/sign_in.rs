@@ -157,20 +157,31 @@ fn an_issuer_is_https_without_query() {
 
 #[test]
 fn names_are_unique_and_references_lead_somewhere() {
-    let twice = format!("{LEAST}{PROVIDER}{}", PROVIDER.replace("ocient", "other"));
+    let browsers = "flows = ['code']\n";
+    let twice = PROVIDER.replace("ocient", "other");
+    let twice = format!("{LEAST}{PROVIDER}{twice}{browsers}");
     assert_refused(
         &twice,
         "name = 'corp'",
         "this name is taken",
         "choose another one",
     );
-    let same = format!("{LEAST}{PROVIDER}{}", PROVIDER.replace("corp", "other"));
+    let same = PROVIDER.replace("corp", "other");
+    let same = format!("{LEAST}{PROVIDER}{same}{browsers}");
     assert_refused(
         &same,
         "client_id",
         "has this issuer and client id",
         "join the two",
     );
+    let both = PROVIDER.replace("corp", "other").replace("ocient", "other");
+    assert_refused(
+        &format!("{LEAST}{PROVIDER}{both}"),
+        "issuer",
+        "another provider takes the tokens of this issuer",
+        "not available in this version",
+    );
+    assert!(load(&format!("{LEAST}{PROVIDER}{both}{browsers}")).is_ok());
     let grant = format!("{LEAST}{PROVIDER}[[grant]]\nprovider = 'copr'\n");
     assert_refused(
         &grant,
