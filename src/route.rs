@@ -99,6 +99,9 @@ impl Routes {
                 false => Route::SqlNode(target(path)),
             };
         }
+        if path.len() > spelling::MAX_ODD_LENGTH {
+            return Route::Ambiguous;
+        }
         let lax = spelling::lax_readings(path);
         if lax.iter().any(|reading| self.endpoint_in_any_case(reading)) {
             return Route::Ambiguous;

@@ -72,42 +72,141 @@ fn resolve(path: &str) -> String {
 }
 
 /// What laxer readers make of `path`, in lower case and normalised: escapes decoded again
-/// and again, `\` taken for `/`, overlong UTF-8 accepted, parameters (`;…`), fragments, NUL
-/// and control characters dropped or taken for the end.
-pub(super) fn lax_readings(path: &str) -> [String; 3] {
-    let text = decoded_fully(path);
-    let ended = text.split(is_end).next().unwrap_or_default();
-    let without_parameters: Vec<&str> = text
-        .split('/')
-        .map(|segment| segment.split([';', '?', '#']).next().unwrap_or_default())
-        .collect();
-    let dropped: String = without_parameters
-        .join("/")
-        .chars()
-        .filter(|char| !is_invisible(*char))
-        .collect();
-    [&text, ended, &dropped].map(|reading| resolve(reading).trim_end_matches(['.', ' ']).to_owned())
+/// and again, `\` taken for `/`, overlong UTF-8 accepted, parameters (`;…`), queries, fragments,
+/// NUL and control characters dropped, or taken for the end of the path or of their segment.
+pub(super) fn lax_readings(path: &str) -> Vec<String> {
+    let mut readings = Vec::new();
+    for text in decoded(path) {
+        readings.push(text.split(is_end).next().unwrap_or_default().to_owned());
+        for is_outside in [char::is_whitespace, is_invisible] {
+            for is_end in ENDS {
+                readings.push(cut(&text, is_outside, is_end));
+            }
+        }
+        readings.push(text);
+    }
+    let visible = |reading: &String| {
+        reading
+            .chars()
+            .filter(|char| !is_invisible(*char))
+            .collect()
+    };
+    let dropped: Vec<String> = readings.iter().map(visible).collect();
+    readings.extend(dropped);
+    readings.sort_unstable();
+    readings.dedup();
+    readings
+        .iter()
+        .map(|reading| resolve(reading).trim_end_matches(['.', ' ']).to_owned())
+        .collect()
 }
 
-fn decoded_fully(path: &str) -> String {
-    let mut decoded = path.as_bytes().to_vec();
-    for _ in 0..MAX_DECODINGS {
-        let again = decode(&decoded, |_| true);
-        if again == decoded {
-            break;
-        }
-        decoded = again;
-    }
-    String::from_utf8_lossy(&fold_overlong(&decoded))
-        .chars()
-        .map(|char| {
-            if char == '\\' {
-                '/'
-            } else {
-                char.to_ascii_lowercase()
+/// Longest path that is read laxly, in bytes; a longer one that needs it is refused. A database
+/// of 256 bytes fits, every one escaped, and to read it in all ways takes less than a handshake.
+pub(super) const MAX_ODD_LENGTH: usize = 1024;
+
+/// Where a segment may end.
+const ENDS: [fn(char) -> bool; 4] = [
+    |char| char == ';',
+    |char| matches!(char, ';' | '?' | '#'),
+    |char| matches!(char, ';' | '?' | '#' | '\0'),
+    is_end,
+];
+
+/// `text` with each of its segments trimmed and cut.
+fn cut(text: &str, is_outside: fn(char) -> bool, is_end: fn(char) -> bool) -> String {
+    let segments = text.split('/').map(|segment| {
+        let segment = segment.trim_matches(is_outside);
+        segment.split(is_end).next().unwrap_or_default()
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// `path` in lower case, by readers that differ in what they take for an escape and in how
+/// often they decode.
+fn decoded(path: &str) -> Vec<String> {
+    let strictly: fn(&[u8]) -> Vec<u8> = |text| decode(text, |_| true);
+    let mut texts = Vec::new();
+    for decode in [strictly, decode_loosely] {
+        let mut decoded = path.as_bytes().to_vec();
+        for _ in 0..MAX_DECODINGS {
+            let again = decode(&decoded);
+            let is_last = again == decoded;
+            decoded = again;
+            for bytes in [&fold_overlong(&decoded), &decoded] {
+                let text = String::from_utf8_lossy(bytes);
+                texts.push(text.chars().flat_map(fold).collect());
             }
-        })
-        .collect()
+            if is_last {
+                break;
+            }
+        }
+    }
+    texts.sort_unstable();
+    texts.dedup();
+    texts
+}
+
+/// One round of percent-decoding as careless decoders do it: number parsers take a sign or a
+/// space for a digit (`%+9` is a tab), and some know `%u002f`.
+fn decode_loosely(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, tail)) = rest.split_first() {
+        let (byte, length) = match tail {
+            [b'u' | b'U', digits @ ..] if first == b'%' => (unicode_escape(digits), 5),
+            [high, low, ..] if first == b'%' => (loose_byte(*high, *low), 2),
+            _ => (None, 0),
+        };
+        match byte {
+            Some(char) if length == 5 => {
+                out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = &tail[length..];
+            }
+            Some(char) => {
+                out.push(u8::try_from(u32::from(char)).unwrap_or_default());
+                rest = &tail[length..];
+            }
+            None => {
+                out.push(first);
+                rest = tail;
+            }
+        }
+    }
+    out
+}
+
+/// The byte of `%` and two digits, the first of which may be what a number parser skips.
+fn loose_byte(high: u8, low: u8) -> Option<char> {
+    let high = match high {
+        b'+' | b'-' | b' ' | b'\t' => 0,
+        digit => hex(digit)?,
+    };
+    Some(char::from(high << 4 | hex(low)?))
+}
+
+/// The character of `%u` and four digits.
+fn unicode_escape(digits: &[u8]) -> Option<char> {
+    let digits = digits.get(..4)?.iter();
+    let value = digits.map(|digit| hex(*digit).map(u32::from));
+    char::from_u32(value.reduce(|sum, digit| Some(sum? << 4 | digit?))??)
+}
+
+/// In lower case, where every character counts that some reader's case folding or narrowing
+/// makes an ASCII letter: the Kelvin sign is a `k`, the long `s` an `s`, a full-width `v` a `v`.
+fn fold(char: char) -> impl Iterator<Item = char> {
+    let narrow = match char {
+        '\\' => '/',
+        '\u{ff01}'..='\u{ff5e}' => {
+            char::from_u32(u32::from(char) - 0xFEE0).expect("the range mirrors ASCII")
+        }
+        char => char,
+    };
+    let lower = narrow.to_lowercase();
+    lower
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .map(|char| if char == '\\' { '/' } else { char })
 }
 
 /// Nobody decodes a path more often; a path that still changes is decoded as far as this.
@@ -118,25 +217,36 @@ fn is_end(char: char) -> bool {
     matches!(char, ';' | '?' | '#') || is_invisible(char)
 }
 
+/// White space, controls, and the format characters that some readers drop.
 fn is_invisible(char: char) -> bool {
-    char.is_control() || char.is_whitespace() || char == char::REPLACEMENT_CHARACTER
+    char.is_control()
+        || char.is_whitespace()
+        || matches!(char, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+        || char == char::REPLACEMENT_CHARACTER
 }
 
-/// Overlong two-byte forms of ASCII (`C0 AF` for `/`), which old decoders accept.
+/// Overlong forms of ASCII in two and three bytes (`C0 AF` and `E0 80 AF` for `/`), which old
+/// decoders accept.
 fn fold_overlong(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
-    while let Some((&first, tail)) = rest.split_first() {
-        rest = tail;
-        match (first, tail.first()) {
-            (0xC0 | 0xC1, Some(&second)) if second & 0xC0 == 0x80 => {
+    loop {
+        rest = match rest {
+            [] => return out,
+            [first @ (0xC0 | 0xC1), second @ 0x80..=0xBF, tail @ ..] => {
                 out.push((first & 1) << 6 | second & 0x3F);
-                rest = &tail[1..];
+                tail
             }
-            _ => out.push(first),
-        }
+            [0xE0, second @ (0x80 | 0x81), third @ 0x80..=0xBF, tail @ ..] => {
+                out.push((second & 1) << 6 | third & 0x3F);
+                tail
+            }
+            [first, tail @ ..] => {
+                out.push(*first);
+                tail
+            }
+        };
     }
-    out
 }
 
 /// The database that a path segment names, if every reader agrees about it: one segment, one

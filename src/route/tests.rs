@@ -77,6 +77,22 @@ fn spellings_that_only_a_laxer_reader_follows_are_ambiguous() {
         "/v1/%c0%afsso_token",
         "/v1%c0%afsso_token",
         "/v1/callback;x",
+        "/v1/to%E2%84%AAen_refresh",
+        "/v1/callbac\u{212a}",
+        "/v1/%C5%BFso_token",
+        "/v1/%EF%BD%93so_token",
+        "/v1/callback%+9",
+        "/v1/%+9callback",
+        "/v1/callback%+0x",
+        "/v1/callback%-0x",
+        "/v1%00:/logout",
+        "/%00info/v1%0b/logout",
+        "/v1/%u0073so_token",
+        "/v1%u002fsso_token",
+        "/v1%e0%80%afsso_token",
+        "/v1/callback%EF%BB%BF",
+        "/v1/sso%E2%80%8B_token",
+        "/v1%3b//logou%74/%+0%25252fx",
         "/V1/CALLBACK",
         "/auth/return",
         "/AUTH/Return",
@@ -145,9 +161,24 @@ fn the_database_is_named_only_by_a_plain_segment() {
         ("/V1/Execute/a", Target::Unclear),
         ("/v1%2fexecute", Target::Unclear),
         ("/v1/execute;x/a", Target::Unclear),
+        ("/v1/execute%+9/system", Target::Unclear),
+        ("/v1%00x/execute/system", Target::Unclear),
+        ("/v1/%EF%BD%85xecute/system", Target::Unclear),
+        ("/v1/execute/a%E2%80%8B", Target::Unclear),
     ] {
         assert_eq!(routes().classify(path), Route::SqlNode(target), "{path}");
     }
+}
+
+#[test]
+fn an_odd_path_too_long_to_be_read_in_every_way_is_ambiguous_and_a_plain_one_is_not() {
+    let odd = |length: usize| format!("/{}", "A".repeat(length - 1));
+    let bound = spelling::MAX_ODD_LENGTH;
+    let elsewhere = Route::SqlNode(Target::Elsewhere);
+    assert_eq!(routes().classify(&odd(bound)), elsewhere);
+    assert_eq!(routes().classify(&odd(bound + 1)), Route::Ambiguous);
+    let plain = format!("/{}", "a".repeat(bound));
+    assert_eq!(routes().classify(&plain), elsewhere);
 }
 
 proptest::proptest! {
