@@ -23,20 +23,18 @@ const MAX_ENVELOPE: u64 = 2048;
 const REFUSED_TOKEN: [i32; 5] = [-733, -1205, -1206, -1207, -1208];
 
 impl Proxy {
-    /// The head as the SQL node gets it, but for the credential.
+    /// The head as the SQL node gets it, but for the credential. What belongs to the client's
+    /// connection is gone already.
     pub(super) fn prepare(&self, mut request: Request<Body>, id: &RequestId) -> Request<Body> {
         let headers = request.headers_mut();
-        let trailers = headers::takes_trailers(headers);
-        headers::strip_hop_by_hop(headers);
         if self.is_trusted {
             self.forwarded.append(headers);
         } else {
             headers::strip_forwarded(headers);
             self.forwarded.set(headers);
         }
-        if trailers {
+        if headers.contains_key(header::TE) {
             // hyper passes trailers on; the next hop has to be told (RFC 9110 section 10.1.4).
-            headers.insert(header::TE, HeaderValue::from_static("trailers"));
             headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
         }
         headers.insert(X_REQUEST_ID, id.as_header().clone());

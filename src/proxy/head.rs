@@ -4,7 +4,9 @@ use http::{HeaderValue, Method, Request, Uri, Version, header, uri::PathAndQuery
 use url::Url;
 
 /// Refuses what no SQL node should see, and brings the head of everything else into the form
-/// of HTTP/1.1: the target in origin form, the authority in `Host`, one line of cookies.
+/// of HTTP/1.1: the target in origin form, the authority in `Host`, one line of cookies. The
+/// fields of the connection go first, and with them whatever a `Connection` line names: nothing
+/// is judged by a field that the SQL node will not get. `TE: trailers` alone stays.
 ///
 /// # Errors
 /// The refusal.
@@ -22,6 +24,12 @@ pub(super) fn check<B>(mut request: Request<B>, public_url: &Url) -> Result<Requ
         return Err(Failure::malformed(
             "of transfer codings, only chunked is known here",
         ));
+    }
+    let takes_trailers = headers::takes_trailers(request.headers());
+    headers::strip_hop_by_hop(request.headers_mut());
+    if takes_trailers {
+        let te = HeaderValue::from_static("trailers");
+        request.headers_mut().insert(header::TE, te);
     }
     check_single(&request)?;
     take_authority(&mut request, public_url)?;
@@ -112,6 +120,22 @@ mod tests {
             .is_err()
         );
         assert!(checked(request()).is_ok());
+    }
+
+    #[test]
+    fn fields_of_the_connection_are_gone_before_anything_is_judged() {
+        let request = Request::builder()
+            .uri("/")
+            .header("host", "a")
+            .header("connection", "close, Authorization")
+            .header("connection", "content-type, te")
+            .header("authorization", "Basic x")
+            .header("content-type", "text/plain")
+            .header("te", "gzip, trailers");
+        let request = checked(request).unwrap();
+        let names: Vec<_> = request.headers().keys().map(|name| name.as_str()).collect();
+        assert_eq!(names, ["host", "te"]);
+        assert_eq!(request.headers()["te"], "trailers");
     }
 
     #[test]

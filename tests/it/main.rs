@@ -31,6 +31,7 @@ mod ocient_tokens_refused;
 mod provider_tokens;
 mod routing;
 mod secrets;
+mod header_attacks;
 mod path_attacks;
 mod sessions;
 mod site;
