@@ -42,17 +42,52 @@ fn in_pairs(query: &str) -> Named {
     named
 }
 
-/// The `database` of a whole request body. Raw SQL (`text/plain`) names none.
+/// The `database` of a whole request body. Raw SQL (`text/plain`) names none. Clients like curl
+/// call their JSON a form, so the SQL node may take it for either; both readings count then.
 pub(super) fn in_body(headers: &HeaderMap, body: &[u8]) -> Named {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Named::Unclear; // what is inside cannot be seen
     }
-    let parsed = serde_json::Deserializer::from_slice(body);
-    match (read(parsed), is_plain_text(headers)) {
-        (Some(Named::Nothing) | None, true) => Named::Nothing,
-        (Some(_), true) | (None, false) => Named::Unclear,
-        (Some(named), false) => named,
+    let json = read(serde_json::Deserializer::from_slice(body));
+    match (json, media_type(headers)) {
+        // A more forgiving parser would find the object that ours could not read.
+        (None, MediaType::Text) if body.trim_ascii_start().starts_with(b"{") => Named::Unclear,
+        (Some(Named::Nothing) | None, MediaType::Text) => Named::Nothing,
+        (Some(_), MediaType::Text) | (None, _) => Named::Unclear,
+        (Some(named), MediaType::Json) => named,
+        (Some(named), MediaType::Other) => match names_in_form(body) {
+            true => Named::Unclear,
+            false => named,
+        },
     }
+}
+
+/// What `Content-Type` says about a body.
+#[derive(Clone, Copy)]
+enum MediaType {
+    /// `application/json`.
+    Json,
+    /// `text/plain`: the statement itself.
+    Text,
+    /// Anything else, nothing, or more than one.
+    Other,
+}
+
+fn media_type(headers: &HeaderMap) -> MediaType {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let first = types.next().and_then(|value| value.to_str().ok());
+    let essence = first.unwrap_or_default().split(';').next();
+    let essence = essence.unwrap_or_default().trim().to_ascii_lowercase();
+    match (essence.as_str(), types.next()) {
+        ("application/json", None) => MediaType::Json,
+        ("text/plain", None) => MediaType::Text,
+        _ => MediaType::Other,
+    }
+}
+
+/// Whether the body, read as a form, names a database.
+fn names_in_form(body: &[u8]) -> bool {
+    url::form_urlencoded::parse(body).any(|(key, _)| is_like_database(&key))
 }
 
 fn read(mut json: serde_json::Deserializer<serde_json::de::SliceRead<'_>>) -> Option<Named> {
@@ -60,20 +95,11 @@ fn read(mut json: serde_json::Deserializer<serde_json::de::SliceRead<'_>>) -> Op
     json.end().ok().map(|()| named)
 }
 
-fn is_plain_text(headers: &HeaderMap) -> bool {
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let first = types
-        .next()
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = first.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("text/plain") && types.next().is_none()
-}
-
 /// Keys that a lenient reader takes for `database`.
 fn is_like_database(key: &str) -> bool {
-    key.trim_matches(|char: char| char.is_whitespace() || char.is_control())
-        .eq_ignore_ascii_case("database")
+    let key = key.trim_matches(|char: char| char.is_whitespace() || char.is_control());
+    // To upper case, as the long `s` has no other lower case than itself.
+    key.to_uppercase() == "DATABASE"
 }
 
 /// A name that every reader takes as it stands.
@@ -155,6 +181,7 @@ mod tests {
             (r#"{"database":"a","database":"a"}"#, Named::Unclear),
             (r#"{"database\t":"a"}"#, Named::Unclear),
             (r#"{"Database":"a"}"#, Named::Unclear),
+            (r#"{"databa\u017fe":"a"}"#, Named::Unclear),
             (r#"{"database":null}"#, Named::Unclear),
             (r#"{"database":["a"]}"#, Named::Unclear),
             (r#"{"database":""}"#, Named::Unclear),
@@ -178,8 +205,21 @@ mod tests {
         headers.insert("content-type", "Text/Plain; charset=utf-8".parse().unwrap());
         assert_eq!(in_body(&headers, b"select 1"), Named::Nothing);
         assert_eq!(in_body(&headers, br#"{"database":"a"}"#), Named::Unclear);
+        assert_eq!(in_body(&headers, br#" {"database":"a",}"#), Named::Unclear);
         headers.append("content-type", "application/json".parse().unwrap());
         assert_eq!(in_body(&headers, b"select 1"), Named::Unclear);
+    }
+
+    #[test]
+    fn json_that_is_also_a_form_counts_only_if_the_form_names_no_database() {
+        let mut headers = HeaderMap::new();
+        let form = "application/x-www-form-urlencoded".parse().unwrap();
+        headers.insert("content-type", form);
+        let both = br#"{"statement":"select 1","x":"&database=a&"}"#;
+        assert_eq!(in_body(&headers, both), Named::Unclear);
+        assert_eq!(in_body(&headers, br#"{"database":"a"}"#), named("a"));
+        headers.insert("content-type", "application/json".parse().unwrap());
+        assert_eq!(in_body(&headers, both), Named::Nothing);
     }
 
     #[test]
