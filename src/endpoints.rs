@@ -10,7 +10,7 @@ mod sso_token;
 mod token_refresh;
 
 use crate::{
-    auth::{Authenticator, Carrier, Credential, Seen, SignedIn},
+    auth::{Authenticator, Carrier, Credential, Seen, SignedIn, Throttle},
     body::{Arriving, Body},
     config::Config,
     failure::Failure,
@@ -39,6 +39,8 @@ struct Parts {
     public_url: Url,
     callbacks: Vec<String>,
     default_database: String,
+    /// Callbacks that used up a state for nothing, by client.
+    wasted_states: Throttle,
     telemetry: Telemetry,
 }
 
@@ -80,6 +82,7 @@ impl Endpoints {
                 .map(|callback| callback.path.clone())
                 .collect(),
             default_database: config.sso.default_database.clone(),
+            wasted_states: Throttle::new(config.limits.failed_signins_per_client),
             telemetry,
         }))
     }

@@ -42,6 +42,12 @@ impl Throttle {
         let count = self.counts.get_with(network(client), Arc::default);
         count.fetch_add(1, Ordering::Relaxed) >= self.limit
     }
+
+    /// Whether the next failure of `client` would be one too many; counts nothing.
+    pub fn is_spent(&self, client: IpAddr) -> bool {
+        let count = self.counts.get(&network(client));
+        self.limit > 0 && count.is_some_and(|count| count.load(Ordering::Relaxed) >= self.limit)
+    }
 }
 
 /// One household or host gets a whole /64 in IPv6.
@@ -75,6 +81,16 @@ mod tests {
         assert!(!throttle.is_over("2001:db8::1".parse().unwrap()));
         assert!(throttle.is_over("2001:db8::2".parse().unwrap()));
         assert!(!throttle.is_over("2001:db8:0:1::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_spent_is_known_without_counting() {
+        let (throttle, client) = (Throttle::new(1), "192.0.2.1".parse().unwrap());
+        assert!(!throttle.is_spent(client) && !throttle.is_spent(client));
+        assert!(!throttle.is_over(client));
+        assert!(throttle.is_spent(client));
+        let unlimited = Throttle::new(0);
+        assert!(!unlimited.is_over(client) && !unlimited.is_spent(client));
     }
 
     #[test]

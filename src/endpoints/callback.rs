@@ -9,7 +9,7 @@ use super::{
     remaining,
 };
 use crate::{
-    auth::{Fresh, Seen, SignedIn},
+    auth::{Fresh, Seen, SignedIn, WINDOW},
     body::{Arriving, Body},
     cookie,
     failure::Failure,
@@ -35,13 +35,23 @@ impl Endpoints {
         let attempt = Attempt::open(state, &self.0.ring, request.headers(), visit.now)
             .filter(|attempt| is_its_path(request.uri().path(), &attempt.callback))
             .ok_or(Failure::State)?;
+        // Anybody can make states, and each that is used is remembered until it would have ended:
+        // without this, one client's garbage would fill that memory and keep everybody out.
+        if self.0.wasted_states.is_spent(visit.client) {
+            return Err(Failure::TooManyFailures(WINDOW));
+        }
         self.use_once(&attempt, visit).await?;
         let provider = self
             .0
             .auth
             .provider_named(&attempt.provider)
             .ok_or(Failure::State)?;
-        let fresh = self.redeem(&provider, &attempt, &fields, visit).await?;
+        let redeemed = self.redeem(&provider, &attempt, &fields, visit).await;
+        let fresh = redeemed.inspect_err(|failure| {
+            if !failure.row().status.is_server_error() {
+                self.0.wasted_states.is_over(visit.client);
+            }
+        })?;
         seen.identity = Some(fresh.identity.username().to_owned());
         let database = &attempt.database;
         let (token, session) = self.0.auth.sign_in(fresh, database, visit.now).await?;

@@ -38,5 +38,6 @@ mod site;
 mod smoke;
 mod sso_token;
 mod streaming;
+mod state_flood;
 mod tls;
 mod wire;

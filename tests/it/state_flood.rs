@@ -1,0 +1,22 @@
+//! Floods of sign-in states, which anybody can make.
+use crate::site::{Site, assert_refused, with_parameter};
+use sidecar_testkit::client::Client;
+
+#[tokio::test]
+async fn a_client_that_wastes_states_cannot_fill_the_memory_of_used_ones() {
+    let site =
+        Site::with(|settings| settings.set("limits", "failed_signins_per_client", "3")).await;
+    let come_back = async |client: Client, iss: Option<&str>| {
+        let back = site.nearly_signed_in(&client).await;
+        let issuer = iss.unwrap_or(site.provider.issuer());
+        let url = with_parameter(&back, "iss", Some(issuer));
+        client.get(url.as_str()).send().await.unwrap()
+    };
+    for _ in 0..3 {
+        let wasted = come_back(site.client(), Some("https://evil.example")).await;
+        assert_refused(&wasted, 401, -1232, "wasted");
+    }
+    let refused = come_back(site.client(), None).await;
+    assert_refused(&refused, 429, -1100, "one too many");
+    assert_eq!(site.provider.fetches("token"), 0, "no code went out");
+}
