@@ -93,16 +93,13 @@ impl Routes {
         if let Some(endpoint) = self.endpoint(&normal) {
             return Route::Ours(endpoint);
         }
-        if spelling::is_plain(path) {
-            return match self.endpoint_in_any_case(&normal) {
-                true => Route::Ambiguous,
-                false => Route::SqlNode(target(path)),
-            };
-        }
-        if path.len() > spelling::MAX_ODD_LENGTH {
-            return Route::Ambiguous;
-        }
-        let lax = spelling::lax_readings(path);
+        // Nearly every path can be misread by its case alone, which costs next to nothing.
+        let lower = path.to_ascii_lowercase();
+        let lax = match spelling::is_plain(&lower) {
+            true => vec![spelling::normalise(&lower).into_owned()],
+            false if path.len() > spelling::MAX_ODD_LENGTH => return Route::Ambiguous,
+            false => spelling::lax_readings(path),
+        };
         if lax.iter().any(|reading| self.endpoint_in_any_case(reading)) {
             return Route::Ambiguous;
         }

@@ -41,7 +41,7 @@ fn odd_targets() -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    targets.push(format!("/long/{}", "p/%2e".repeat(6000)));
+    targets.push(format!("/long/{}", "p/Q".repeat(6000)));
     targets.push(format!("/long?{}", "q=%20&".repeat(6000)));
     targets
 }
