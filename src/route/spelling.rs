@@ -75,6 +75,12 @@ fn resolve(path: &str) -> String {
 /// and again, `\` taken for `/`, overlong UTF-8 accepted, parameters (`;…`), queries, fragments,
 /// NUL and control characters dropped, or taken for the end of the path or of their segment.
 pub(super) fn lax_readings(path: &str) -> Vec<String> {
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    if path.bytes().all(is_unreserved) {
+        // Only case and dots can be read differently: a database in capitals, mostly.
+        let reading = resolve(&path.to_ascii_lowercase());
+        return vec![reading.trim_end_matches('.').to_owned()];
+    }
     let mut readings = Vec::new();
     for text in decoded(path) {
         readings.push(text.split(is_end).next().unwrap_or_default().to_owned());
@@ -102,7 +108,7 @@ pub(super) fn lax_readings(path: &str) -> Vec<String> {
 }
 
 /// Longest path that is read laxly, in bytes; a longer one that needs it is refused. A database
-/// of 256 bytes fits, every one escaped, and to read it in all ways takes less than a handshake.
+/// of 256 bytes fits, every one escaped, and the worst path takes about a millisecond.
 pub(super) const MAX_ODD_LENGTH: usize = 1024;
 
 /// Where a segment may end.
@@ -122,12 +128,21 @@ fn cut(text: &str, is_outside: fn(char) -> bool, is_end: fn(char) -> bool) -> St
     segments.collect::<Vec<_>>().join("/")
 }
 
+/// One round of decoding.
+type Decoder = fn(&[u8]) -> Vec<u8>;
+
 /// `path` in lower case, by readers that differ in what they take for an escape and in how
 /// often they decode.
 fn decoded(path: &str) -> Vec<String> {
-    let strictly: fn(&[u8]) -> Vec<u8> = |text| decode(text, |_| true);
+    let strictly: Decoder = |text| decode(text, |_| true);
     let mut texts = Vec::new();
-    for decode in [strictly, decode_loosely] {
+    let readers: [Decoder; 4] = [
+        strictly,
+        decode_signed,
+        |text| decode(&decode_unicode(text), |_| true),
+        |text| decode_signed(&decode_unicode(text)),
+    ];
+    for decode in readers {
         let mut decoded = path.as_bytes().to_vec();
         for _ in 0..MAX_DECODINGS {
             let again = decode(&decoded);
@@ -147,25 +162,33 @@ fn decoded(path: &str) -> Vec<String> {
     texts
 }
 
-/// One round of percent-decoding as careless decoders do it: number parsers take a sign or a
-/// space for a digit (`%+9` is a tab), and some know `%u002f`.
-fn decode_loosely(text: &[u8]) -> Vec<u8> {
+/// One round of percent-decoding by number parsers, which take a sign or a space for a digit:
+/// `%+9` is a tab.
+fn decode_signed(text: &[u8]) -> Vec<u8> {
+    let mut unsigned = text.to_vec();
+    for (at, three) in text.windows(3).enumerate() {
+        if let [b'%', b'+' | b'-' | b' ' | b'\t', digit] = three
+            && hex(*digit).is_some()
+        {
+            unsigned[at + 1] = b'0';
+        }
+    }
+    decode(&unsigned, |_| true)
+}
+
+/// The characters of `%u002f` and its like.
+fn decode_unicode(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&first, tail)) = rest.split_first() {
-        let (byte, length) = match tail {
-            [b'u' | b'U', digits @ ..] if first == b'%' => (unicode_escape(digits), 5),
-            [high, low, ..] if first == b'%' => (loose_byte(*high, *low), 2),
-            _ => (None, 0),
+        let char = match tail {
+            [b'u' | b'U', a, b, c, d, ..] if first == b'%' => unicode_escape([*a, *b, *c, *d]),
+            _ => None,
         };
-        match byte {
-            Some(char) if length == 5 => {
-                out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
-                rest = &tail[length..];
-            }
+        match char {
             Some(char) => {
-                out.push(u8::try_from(u32::from(char)).unwrap_or_default());
-                rest = &tail[length..];
+                out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = &tail[5..];
             }
             None => {
                 out.push(first);
@@ -176,20 +199,10 @@ fn decode_loosely(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The byte of `%` and two digits, the first of which may be what a number parser skips.
-fn loose_byte(high: u8, low: u8) -> Option<char> {
-    let high = match high {
-        b'+' | b'-' | b' ' | b'\t' => 0,
-        digit => hex(digit)?,
-    };
-    Some(char::from(high << 4 | hex(low)?))
-}
-
-/// The character of `%u` and four digits.
-fn unicode_escape(digits: &[u8]) -> Option<char> {
-    let digits = digits.get(..4)?.iter();
-    let value = digits.map(|digit| hex(*digit).map(u32::from));
-    char::from_u32(value.reduce(|sum, digit| Some(sum? << 4 | digit?))??)
+fn unicode_escape(digits: [u8; 4]) -> Option<char> {
+    let values = digits.iter().map(|digit| hex(*digit).map(u32::from));
+    let code = values.reduce(|sum, digit| Some(sum? << 4 | digit?))??;
+    char::from_u32(code)
 }
 
 /// In lower case, where every character counts that some reader's case folding or narrowing

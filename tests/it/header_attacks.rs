@@ -34,3 +34,28 @@ async fn a_connection_line_cannot_change_how_the_sql_node_reads_an_inspected_bod
             .all(|one| !one.target.contains("execute"))
     );
 }
+
+#[tokio::test]
+async fn credentials_and_forwarded_fields_in_trailers_never_reach_the_sql_node() {
+    let site = Site::start().await;
+    let mut wire = Wire::open(&site).await;
+    let names = [
+        "cookie",
+        "proxy-authorization",
+        "forwarded",
+        "x-forwarded-for",
+        "x_forwarded_user",
+        "x-real-ip",
+        "x-sum",
+    ];
+    let trailers = names.map(|name| format!("{name}: 1\r\n")).concat();
+    let announced = names.join(", ");
+    wire.send(format!(
+        "POST /test/digest HTTP/1.1\r\nhost: localhost\r\ntrailer: {announced}\r\n\
+         transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n{trailers}\r\n",
+    ))
+    .await;
+    let answer = wire.answer().await;
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(body["trailers"], serde_json::json!([["x-sum", "1"]]));
+}
