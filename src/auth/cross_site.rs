@@ -7,6 +7,8 @@ use url::Url;
 pub(super) struct CrossSite(pub(super) &'static str);
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 const OTHER_SITE: CrossSite = CrossSite(
     "this request was started by a page of another site; open this site itself and repeat it",
@@ -36,6 +38,7 @@ pub(super) fn check(
         return match site {
             Some("same-origin") => Ok(()),
             Some("none") if harmless => Ok(()),
+            Some("same-site" | "cross-site") if harmless && is_opened(headers) => Ok(()),
             Some("none") => Err(TYPED),
             _ => Err(OTHER_SITE),
         };
@@ -47,6 +50,14 @@ pub(super) fn check(
         None if harmless => Ok(()),
         None => Err(UNKNOWN),
     }
+}
+
+/// Whether a person sees the answer as a page of its own, which the page that led here cannot
+/// read. The way back from a provider to `return_to` is such a navigation: browsers call it
+/// cross-site because the provider is on the way (Fetch Metadata section 2.3).
+fn is_opened(headers: &HeaderMap) -> bool {
+    only(headers, &SEC_FETCH_MODE) == Some(Some("navigate"))
+        && only(headers, &SEC_FETCH_DEST) == Some(Some("document"))
 }
 
 /// The field's value: `None` if there is no such field, `Some(None)` if it is doubled or not text.
@@ -108,6 +119,38 @@ mod tests {
                 expected,
                 "{site} {method} {path}"
             );
+        }
+    }
+
+    #[test]
+    fn another_site_may_open_a_page_but_neither_embed_it_nor_query() {
+        for (method, path, mode, dest, expected) in [
+            ("GET", "/v1/info", "navigate", "document", Ok(())),
+            ("HEAD", "/v1/info", "navigate", "document", Ok(())),
+            ("GET", "/v1/info", "navigate", "iframe", Err(OTHER_SITE)),
+            ("GET", "/v1/info", "no-cors", "image", Err(OTHER_SITE)),
+            ("GET", "/v1/info", "cors", "empty", Err(OTHER_SITE)),
+            ("POST", "/v1/info", "navigate", "document", Err(OTHER_SITE)),
+            (
+                "GET",
+                "/v1/execute",
+                "navigate",
+                "document",
+                Err(OTHER_SITE),
+            ),
+        ] {
+            for site in ["cross-site", "same-site"] {
+                let fields = [
+                    ("sec-fetch-site", site),
+                    ("sec-fetch-mode", mode),
+                    ("sec-fetch-dest", dest),
+                ];
+                assert_eq!(
+                    verdict(method, path, &fields),
+                    expected,
+                    "{method} {path} {mode} {dest}"
+                );
+            }
         }
     }
 
