@@ -167,7 +167,7 @@ async fn send(connection: &Connection, attack: &Attack) -> Result<Answer, Client
 #[test]
 fn no_bytes_in_a_request_cause_a_panic_a_failure_of_ours_or_a_session() {
     let runtime = Runtime::new().unwrap();
-    let site = runtime.block_on(Site::patient());
+    let site = runtime.block_on(Site::fuzzed());
     let good = site.id_token("alice");
     let parts: Vec<String> = good.split('.').map(str::to_owned).collect();
     let http1 = site.client().without_cookies();
@@ -216,7 +216,7 @@ fn no_bytes_in_a_request_cause_a_panic_a_failure_of_ours_or_a_session() {
 #[test]
 fn no_bytes_on_a_connection_disturb_anybody_else() {
     let runtime = Runtime::new().unwrap();
-    let site = runtime.block_on(Site::patient());
+    let site = runtime.block_on(Site::fuzzed());
     let session = runtime.block_on(site.session_of("alice", "retail_analytics"));
     let mut runner = TestRunner::new(cases(60));
     let head = proptest::sample::select(vec![

@@ -2,13 +2,8 @@
 use super::Site;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::HeaderMap;
-use sidecar_testkit::sql_node::COOKIE;
-use std::{
-    collections::BTreeSet,
-    env, fs,
-    io::Write,
-    sync::{Mutex, OnceLock, PoisonError},
-};
+use sidecar_testkit::{secrets, sql_node::COOKIE};
+use std::collections::BTreeSet;
 
 /// Members of bodies, queries and forms that hold secrets.
 const NAMES: [&str; 13] = [
@@ -30,22 +25,10 @@ const NAMES: [&str; 13] = [
 /// Shorter ones, the password `admin` for instance, also stand for something else.
 const SHORTEST: usize = 8;
 
-/// Remembers `secret`, once for the process. With `SIDECAR_TEST_SECRETS` set to a file, it is
-/// also a line of that file.
+/// Notes `secret`, unless it is too short or no line.
 pub(crate) fn note(secret: &str) {
-    static NOTED: OnceLock<Mutex<BTreeSet<String>>> = OnceLock::new();
-    let noted = NOTED.get_or_init(Mutex::default);
-    let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_line = secret.len() >= SHORTEST && !secret.contains(['\n', '\r']);
-    if !is_line || !noted.insert(secret.to_owned()) {
-        return;
-    }
-    if let Some(path) = env::var_os("SIDECAR_TEST_SECRETS") {
-        let file = fs::OpenOptions::new().create(true).append(true).open(path);
-        let mut file = file.expect("SIDECAR_TEST_SECRETS names a file that can be written");
-        // One write, so that processes that run at the same time do not tear each other's lines.
-        file.write_all(format!("{secret}\n").as_bytes())
-            .expect("the file of secrets takes a line");
+    if secret.chars().count() >= SHORTEST && !secret.contains(['\n', '\r']) {
+        secrets::note(secret);
     }
 }
 

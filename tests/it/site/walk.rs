@@ -19,6 +19,13 @@ impl Site {
         Self::with(|settings| settings.set("limits", "failed_signins_per_client", "1000000")).await
     }
 
+    /// As [`Self::patient`], for clients that make their credentials up.
+    pub(crate) async fn fuzzed() -> Self {
+        let mut site = Self::patient().await;
+        site.is_fuzzed = true;
+        site
+    }
+
     /// Begins a sign-in at the sidecar with this query string.
     pub(crate) async fn begin(&self, client: &Client, query: &str) -> Answer {
         let url = self.url(&format!("/v1/sso_authentication?{query}"));
