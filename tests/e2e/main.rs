@@ -4,6 +4,7 @@
 mod clients;
 mod crash;
 mod keys;
+mod memory;
 mod outage;
 mod parts;
 mod port;

@@ -58,7 +58,7 @@ fn start(site: &Site, systemd: &UnixDatagram) -> (Process, Duration) {
     }
 }
 
-fn memory_kib(process: u32) -> u64 {
+pub(crate) fn memory_kib(process: u32) -> u64 {
     let path = format!("/proc/{process}/smaps_rollup");
     let text = fs::read_to_string(path).expect("it runs");
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
