@@ -14,7 +14,7 @@ pub(super) struct Jws<'a> {
     kid: Option<String>,
     kind: Kind,
     claims: Map<String, Value>,
-    signed: &'a str,
+    signed: &'a [u8],
     signature: Vec<u8>,
 }
 
@@ -47,7 +47,7 @@ impl<'a> Jws<'a> {
             kid: string_member(&header, "kid")?,
             kind: typ.as_deref().map_or(Kind::Plain, Kind::from_typ),
             claims: object(parts.claims).ok_or(TokenFault::Malformed)?,
-            signed: parts.signed,
+            signed: parts.signed.as_bytes(),
             signature: decode(parts.signature).ok_or(TokenFault::Malformed)?,
         };
         Ok(jws)
@@ -71,12 +71,7 @@ impl<'a> Jws<'a> {
         let algorithm = algorithm::from_name(&self.algorithm)
             .filter(|named| allowed.contains(named))
             .ok_or(TokenFault::Algorithm)?;
-        keys.verify(
-            algorithm,
-            self.kid.as_deref(),
-            self.signed.as_bytes(),
-            &self.signature,
-        )?;
+        keys.verify(algorithm, self.kid.as_deref(), self.signed, &self.signature)?;
         Ok((Claims::new(&self.claims), algorithm))
     }
 }

@@ -1,4 +1,6 @@
 //! Form, header and signature.
+mod wycheproof;
+
 use super::*;
 use crate::oidc::mint::{
     self, ES256, ES384, Mint, RS256, base64, id_claims, key_set, rotated, rules,

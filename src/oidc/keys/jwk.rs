@@ -26,14 +26,24 @@ pub(super) struct Jwk {
     y: Option<String>,
     d: Option<IgnoredAny>,
     k: Option<IgnoredAny>,
+    p: Option<IgnoredAny>,
+    q: Option<IgnoredAny>,
+    dp: Option<IgnoredAny>,
+    dq: Option<IgnoredAny>,
+    qi: Option<IgnoredAny>,
+    oth: Option<IgnoredAny>,
 }
 
 impl Jwk {
     /// `None` for what is not a public key.
     pub(super) fn from_json(value: Value) -> Option<Self> {
         let jwk: Self = serde_json::from_value(value).ok()?;
-        // A key whose private half is published can have signed anything.
-        (jwk.d.is_none() && jwk.k.is_none()).then_some(jwk)
+        // A key of which a secret part is published can have signed anything: of RSA each
+        // gives away the others (RFC 7518 section 6.3.2).
+        let secrets = [
+            &jwk.d, &jwk.k, &jwk.p, &jwk.q, &jwk.dp, &jwk.dq, &jwk.qi, &jwk.oth,
+        ];
+        secrets.iter().all(|secret| secret.is_none()).then_some(jwk)
     }
 
     /// Its name, by which tokens refer to it.
@@ -75,8 +85,13 @@ impl Jwk {
         }
         let (n, e) = (integer(self.n.as_deref()?)?, integer(self.e.as_deref()?)?);
         let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
-        // With e = 1 every text signs itself; an even e has no inverse.
-        let is_sound = RSA_BITS.contains(&bits) && e != [1] && e.last()? % 2 == 1;
+        // With e = 1 every text signs itself; an even e has no inverse, an even n is no product
+        // of two odd primes.
+        let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
+        let is_sound = RSA_BITS.contains(&bits)
+            && (e != [1] && e.len() <= MAX_EXPONENT)
+            && is_odd(&e)
+            && is_odd(&n);
         let components = RsaPublicKeyComponents { n, e };
         is_sound
             .then(|| components.to_parsed_public_key(parameters).ok())
@@ -140,6 +155,9 @@ fn integer(text: &str) -> Option<Vec<u8>> {
 
 /// At least 2048 by RFC 7518 section 3.3; more than 8192 only costs time.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// Bytes of the public exponent: 65537 has three, and a long one only costs time.
+const MAX_EXPONENT: usize = 4;
 
 /// First byte of a point given by both coordinates (SEC 1 section 2.3.3).
 const UNCOMPRESSED: u8 = 4;

@@ -1,4 +1,6 @@
 //! Which keys are believed, and which of them is tried.
+mod attacks;
+
 use super::*;
 use crate::oidc::mint::{
     ES256, ES384, Mint, RS256, base64, from_base64, id_claims, jwk_set, key_set, rotated, rules,
