@@ -10,7 +10,7 @@
 //! ```
 mod algorithm;
 mod claims;
-mod client;
+mod client_auth;
 mod error;
 mod json;
 mod jws;
@@ -24,6 +24,7 @@ mod remote;
 mod sign_in;
 #[cfg(test)]
 mod stand_in;
+mod token_answer;
 mod token_endpoint;
 mod verify;
 

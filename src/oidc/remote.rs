@@ -1,7 +1,7 @@
 //! `Remote`: what is asked of one provider over HTTP, and what its failures mean.
 use super::{
     OidcError,
-    client::{self, Client},
+    client_auth::ClientAuth,
     keys::KeySet,
     metadata::{self, Metadata},
 };
@@ -24,7 +24,7 @@ pub(super) struct Remote {
 /// What discovery tells.
 pub(super) struct Discovered {
     pub(super) metadata: Metadata,
-    pub(super) client: Client,
+    pub(super) client_auth: ClientAuth,
 }
 
 impl Remote {
@@ -41,10 +41,12 @@ impl Remote {
         }
         let metadata = Metadata::parse(answer.body(), &self.config.issuer)
             .map_err(|error| self.nonsense(error))?;
-        let client = client::client(&self.config, self.client_secret.as_ref(), &metadata)
-            .map_err(|error| self.nonsense(error))?;
         let keys = self.keys(metadata.jwks_uri.as_str()).await?;
-        Ok((Discovered { metadata, client }, keys))
+        let discovered = Discovered {
+            client_auth: ClientAuth::choose(self.client_secret.as_ref(), &metadata),
+            metadata,
+        };
+        Ok((discovered, keys))
     }
 
     /// Fetches the key set. Its media type is not judged: providers send several.
@@ -104,11 +106,14 @@ impl Remote {
 
 /// Whether the media type is `application/json`, whatever its parameters.
 fn is_json(answer: &Response<Bytes>) -> bool {
-    let value = answer.headers().get(header::CONTENT_TYPE);
-    value
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+    media_type(answer).is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
+}
+
+/// The media type without its parameters.
+pub(super) fn media_type(answer: &Response<Bytes>) -> Option<&str> {
+    let value = answer.headers().get(header::CONTENT_TYPE)?;
+    let media = value.to_str().ok()?.split(';').next()?;
+    Some(media.trim())
 }
 
 /// Metadata is a few KiB, a thousand RSA keys are half a MiB.

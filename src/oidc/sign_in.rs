@@ -2,14 +2,26 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Expect, Identity, OidcError, TokenFault, client::redirect_url, provider::Provider};
+use super::{Expect, Identity, OidcError, TokenFault, provider::Provider, remote::Discovered};
 use crate::secret::Secret;
 use openidconnect::{
-    AuthenticationFlow, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier, Scope,
-    core::CoreResponseType,
+    AuthenticationFlow, ClientId, CsrfToken, EndpointNotSet, EndpointSet, IssuerUrl, JsonWebKeySet,
+    Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
+    core::{CoreClient, CoreResponseType},
 };
-use std::time::{Instant, SystemTime};
+use std::borrow::Cow;
+use std::time::{Duration, Instant, SystemTime};
 use url::Url;
+
+/// The library's client with an authorization endpoint alone.
+type LibraryClient = CoreClient<
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+>;
 
 /// One attempt to sign in, fresh in every part.
 pub struct Attempt<'a> {
@@ -30,6 +42,10 @@ pub struct SignIn {
     pub identity: Identity,
     /// The token that proves it.
     pub id_token: Secret,
+    /// For the provider's own interfaces.
+    pub access_token: Secret,
+    /// Life of the access token, if the provider said it.
+    pub expires_in: Option<Duration>,
     /// If the provider gave one.
     pub refresh_token: Option<Secret>,
 }
@@ -50,14 +66,27 @@ impl Provider {
         let scopes = self.config().scopes.iter();
         let scopes = scopes.filter(|scope| *scope != "openid").cloned();
         let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
-        let (url, _state, _nonce) = discovered
-            .client
+        let (url, _state, _nonce) = self
+            .library_client(&discovered)?
             .authorize_url(flow, || state, || nonce)
             .add_scopes(scopes.map(Scope::new))
             .set_pkce_challenge(challenge)
-            .set_redirect_uri(redirect_url(attempt.redirect_uri))
+            .set_redirect_uri(Cow::Owned(RedirectUrl::from_url(
+                attempt.redirect_uri.clone(),
+            )))
             .url();
         Ok(url)
+    }
+
+    /// The library's client, which writes authorization URLs. It is given no keys and no
+    /// secret: what it knows of tokens is not used.
+    fn library_client(&self, discovered: &Discovered) -> Result<LibraryClient, OidcError> {
+        let config = self.config();
+        let issuer = IssuerUrl::new(config.issuer.clone());
+        let issuer = issuer.map_err(|error| self.remote.nonsense(error))?;
+        let client_id = ClientId::new(config.client_id.clone());
+        let client = CoreClient::new(client_id, issuer, JsonWebKeySet::default());
+        Ok(client.set_auth_uri(discovered.metadata.authorization_endpoint.clone()))
     }
 
     /// Checks `iss` of an authorization response, of an error too, before anything else in it
@@ -108,17 +137,18 @@ impl Provider {
         let Some(id_token) = answer.id_token() else {
             return Err(self.remote.nonsense("the token answer has no id_token"));
         };
-        let access_token = answer.access_token();
         let expect = Expect::SignIn {
             nonce,
-            access_token: &access_token,
+            access_token: answer.access_token(),
             code,
         };
         let identity = self.verify(id_token, expect, now).await?;
         Ok(SignIn {
             identity,
             id_token: id_token.clone(),
-            refresh_token: answer.refresh_token(),
+            access_token: answer.access_token().clone(),
+            expires_in: answer.expires_in(),
+            refresh_token: answer.refresh_token().cloned(),
         })
     }
 

@@ -37,6 +37,7 @@ struct Shared {
 #[derive(Clone)]
 struct Page {
     status: u16,
+    location: String,
     media: &'static str,
     text: String,
 }
@@ -92,8 +93,20 @@ impl StandIn {
         let text = text.to_owned();
         let page = Page {
             status,
+            location: String::new(),
             media,
             text,
+        };
+        self.shared.pages.lock().unwrap().insert(path, page);
+    }
+
+    /// Sends whoever asks for `path` to another address.
+    pub(super) fn redirect(&self, path: &'static str, status: u16, target: &str) {
+        let page = Page {
+            status,
+            location: target.to_owned(),
+            media: "text/plain",
+            text: String::new(),
         };
         self.shared.pages.lock().unwrap().insert(path, page);
     }
@@ -174,12 +187,14 @@ async fn answer(
     let page = shared.pages.lock().unwrap().get(path.as_str()).cloned();
     let page = page.unwrap_or(Page {
         status: 404,
+        location: String::new(),
         media: "text/plain",
         text: String::new(),
     });
     let response = Response::builder()
         .status(page.status)
         .header("content-type", page.media)
+        .header("location", page.location)
         .body(page.text.into());
     Ok(response.unwrap())
 }
@@ -192,3 +207,4 @@ pub(super) fn all_keys() -> String {
 pub(super) const METADATA: &str = "/.well-known/openid-configuration";
 pub(super) const KEYS: &str = "/keys";
 pub(super) const TOKEN: &str = "/token";
+pub(super) const REVOCATION: &str = "/revoke";

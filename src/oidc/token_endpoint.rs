@@ -1,30 +1,70 @@
-//! The two endpoints at which the client authenticates: token and revocation.
+//! The endpoints at which we authenticate as the provider's client.
 use super::{
     OAuthError, OidcError,
-    client::{TokenAnswer, redirect_url},
-    remote::{Discovered, Remote},
+    client_auth::ClientAuth,
+    json,
+    remote::{Discovered, Remote, media_type},
+    token_answer::TokenAnswer,
 };
-use crate::{http_client::HttpClientError, secret::Secret};
-use futures_util::{FutureExt, future::BoxFuture};
-use openidconnect::{
-    AsyncHttpClient, AuthorizationCode, ErrorResponseType, HttpRequest, HttpResponse,
-    PkceCodeVerifier, RefreshToken, RequestTokenError, StandardErrorResponse,
-    core::CoreRevocableToken,
-};
-use std::fmt::Display;
-use url::Url;
-
-/// The library's calls go out through our bounded client.
-impl<'c> AsyncHttpClient<'c> for Remote {
-    type Error = HttpClientError;
-    type Future = BoxFuture<'c, Result<HttpResponse, HttpClientError>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        async { Ok(self.http.send(request).await?.map(Vec::from)) }.boxed()
-    }
-}
+use crate::secret::Secret;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use url::{Url, form_urlencoded::Serializer};
 
 impl Remote {
+    /// Posts `form` to `endpoint` as the client. The one way on which our credentials leave:
+    /// never in a URL, and never to where a redirect points. The status is not judged.
+    ///
+    /// # Errors
+    /// Unreachable, or an answer without end.
+    pub(super) async fn post(
+        &self,
+        discovered: &Discovered,
+        endpoint: &Url,
+        form: &[(&str, &str)],
+    ) -> Result<Response<Bytes>, OidcError> {
+        let request = self.authenticated(&discovered.client_auth, endpoint, form)?;
+        let answer = self.http.send(request).await;
+        answer.map_err(|error| self.failed(error))
+    }
+
+    fn authenticated(
+        &self,
+        client_auth: &ClientAuth,
+        endpoint: &Url,
+        form: &[(&str, &str)],
+    ) -> Result<Request<Vec<u8>>, OidcError> {
+        let mut body = Serializer::new(String::new());
+        body.extend_pairs(form);
+        let authorization = client_auth.add_to(&mut body, &self.config.client_id);
+        let mut request = Request::post(endpoint.as_str())
+            .header(header::ACCEPT, "application/json")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        let request = request.body(body.finish().into_bytes());
+        request.map_err(|error| self.nonsense(error))
+    }
+
+    /// Asks the token endpoint (RFC 6749 section 3.2).
+    ///
+    /// # Errors
+    /// Refused in the words of OAuth, unreachable or nonsense.
+    pub(super) async fn token(
+        &self,
+        discovered: &Discovered,
+        form: &[(&str, &str)],
+    ) -> Result<TokenAnswer, OidcError> {
+        let endpoint = discovered.metadata.token_endpoint.url();
+        let answer = self.post(discovered, endpoint, form).await?;
+        if answer.status() != StatusCode::OK || !may_be_json(&answer) {
+            return Err(self.refusal("token endpoint", &answer));
+        }
+        TokenAnswer::parse(answer.body())
+            .map_err(|what| self.nonsense(format!("its token endpoint's answer: {what}")))
+    }
+
     /// Exchanges an authorization code (RFC 6749 section 4.1.3).
     ///
     /// # Errors
@@ -36,17 +76,16 @@ impl Remote {
         verifier: &Secret,
         address: &Url,
     ) -> Result<TokenAnswer, OidcError> {
-        discovered
-            .client
-            .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
-            .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
-            .set_redirect_uri(redirect_url(address))
-            .request_async(self)
-            .await
-            .map_err(|error| self.refusal(error))
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.expose()),
+            ("code_verifier", verifier.expose()),
+            ("redirect_uri", address.as_str()),
+        ];
+        self.token(discovered, &form).await
     }
 
-    /// Revokes a refresh token, if the provider has an endpoint for that.
+    /// Revokes a refresh token (RFC 7009), if the provider has an endpoint for that.
     ///
     /// # Errors
     /// Refused, unreachable or nonsense.
@@ -55,34 +94,40 @@ impl Remote {
         discovered: &Discovered,
         token: &Secret,
     ) -> Result<(), OidcError> {
-        let Some(endpoint) = discovered.metadata.revocation_endpoint.clone() else {
+        let Some(endpoint) = &discovered.metadata.revocation_endpoint else {
             return Ok(());
         };
-        let client = discovered.client.clone().set_revocation_url(endpoint);
-        let token = RefreshToken::new(token.expose().to_owned());
-        let Ok(request) = client.revoke_token(CoreRevocableToken::RefreshToken(token)) else {
-            return Ok(()); // plain http on loopback, to which the library sends no token
-        };
-        let outcome = request.request_async(self).await;
-        outcome.map_err(|error| self.refusal(error))
-    }
-
-    /// The library's error in terms of whose fault it is. Bodies that cannot be parsed, and
-    /// what the parser says about them, may quote tokens: only the place of the mistake stays.
-    fn refusal<T: ErrorResponseType + Display>(
-        &self,
-        error: RequestTokenError<HttpClientError, StandardErrorResponse<T>>,
-    ) -> OidcError {
-        match error {
-            RequestTokenError::ServerResponse(answer) => {
-                OAuthError::from(answer.error().to_string().as_str()).into()
-            }
-            RequestTokenError::Request(error) => self.failed(error),
-            RequestTokenError::Parse(error, _) => {
-                let place = error.path();
-                self.nonsense(format!("its token endpoint's answer is wrong at {place}"))
-            }
-            RequestTokenError::Other(what) => self.nonsense(format!("its token endpoint: {what}")),
+        let form = [
+            ("token", token.expose()),
+            ("token_type_hint", "refresh_token"),
+        ];
+        let answer = self.post(discovered, endpoint.url(), &form).await?;
+        match answer.status() {
+            StatusCode::OK => Ok(()),
+            _ => Err(self.refusal("revocation endpoint", &answer)),
         }
     }
+
+    /// What an answer means that is not what was asked for: an error in the words of OAuth,
+    /// whatever its status (RFC 6749 section 5.2), or nonsense. Only the error's code is read:
+    /// the rest may quote tokens.
+    pub(super) fn refusal(&self, endpoint: &str, answer: &Response<Bytes>) -> OidcError {
+        let members = json::object(answer.body());
+        let code = members.as_ref().and_then(|members| members.get("error"));
+        match code.and_then(|code| code.as_str()) {
+            Some(code) => OAuthError::from(code).into(),
+            None => {
+                let status = answer.status().as_u16();
+                self.nonsense(format!(
+                    "its {endpoint} answers {status} with no OAuth error"
+                ))
+            }
+        }
+    }
+}
+
+/// Whether the answer does not claim to be something else: some providers leave the type out.
+fn may_be_json(answer: &Response<Bytes>) -> bool {
+    !answer.headers().contains_key(header::CONTENT_TYPE)
+        || media_type(answer).is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
 }

@@ -3,7 +3,7 @@ use super::*;
 use crate::oidc::{
     OAuthError,
     mint::{ES256, NOW, at, base64, id_claims},
-    stand_in::{StandIn, TOKEN},
+    stand_in::{REVOCATION, StandIn, TOKEN},
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -73,6 +73,8 @@ async fn a_code_becomes_an_identity() {
     let sign_in = redeem(&stand_in.provider(None)).await.unwrap();
     assert_eq!(sign_in.identity.username(), "alice");
     assert!(sign_in.refresh_token.unwrap().matches("rt-1"));
+    assert!(sign_in.access_token.matches("at-1"));
+    assert_eq!(sign_in.expires_in, Some(Duration::from_secs(300)));
     let asked = stand_in.asked(TOKEN).remove(0);
     let callback = callback();
     let expected = [
@@ -198,6 +200,42 @@ async fn the_end_session_url_names_the_session_and_the_way_back() {
     let query =
         "id_token_hint=t-1&client_id=ocient&post_logout_redirect_uri=https%3A%2F%2Fa%2F%3Fb%3Dc";
     assert_eq!(url.as_str(), format!("{}/end?{query}", stand_in.issuer));
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_revoked_with_the_clients_credentials() {
+    let stand_in = StandIn::start().await;
+    let mut metadata = stand_in.metadata();
+    metadata["revocation_endpoint"] = json!(format!("{}{REVOCATION}", stand_in.issuer));
+    stand_in.publish(metadata);
+    stand_in.page(REVOCATION, 200, "text/plain", "");
+    let provider = stand_in.provider(Some("s%t"));
+    provider.revoke(&Secret::new("rt-1")).await.unwrap();
+    let asked = stand_in.asked(REVOCATION).remove(0);
+    assert_eq!(
+        asked.authorization.as_deref(),
+        Some("Basic b2NpZW50OnMlMjV0")
+    );
+    let expected = [("token", "rt-1"), ("token_type_hint", "refresh_token")];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(asked.form, HashMap::from(expected));
+    let refusal = json!({"error": "unsupported_token_type"}).to_string();
+    stand_in.page(REVOCATION, 400, "application/json", &refusal);
+    let outcome = provider.revoke(&Secret::new("rt-1")).await;
+    assert!(matches!(
+        outcome,
+        Err(OidcError::Refused(OAuthError::Other))
+    ));
+}
+
+#[tokio::test]
+async fn a_redirected_token_request_takes_the_secret_nowhere() {
+    let (stand_in, thief) = (StandIn::start().await, StandIn::start().await);
+    let target = format!("{}{TOKEN}", thief.issuer);
+    stand_in.redirect(TOKEN, 307, &target);
+    let error = redeem(&stand_in.provider(Some("s"))).await.unwrap_err();
+    assert!(matches!(error, OidcError::Nonsense { .. }), "{error:?}");
+    assert!(thief.asked(TOKEN).is_empty());
 }
 
 #[tokio::test]
