@@ -13,6 +13,7 @@ use crate::{
     secret::Secret,
     server::{self, Server},
     session::{SessionError, Sessions},
+    store_file::{StoreFile, StoreFileError},
     telemetry::{Telemetry, chain},
     tls::{Certificate, TlsError, client_config, server_config},
     upstream::{Origin, Upstream},
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The session store.
     #[error("the session store")]
     Sessions(#[from] SessionError),
+    /// The session store's file.
+    #[error("the session store")]
+    StoreFile(#[from] StoreFileError),
     /// A listener.
     #[error("cannot listen on {0}")]
     Listen(String, #[source] io::Error),
@@ -93,7 +97,11 @@ impl App {
     pub async fn bind(config: &Config, telemetry: Telemetry) -> Result<Self, StartError> {
         let control = Handle::current();
         let ring = Arc::new(KeyRing::open(&config.sessions.keys)?);
-        let sessions = Sessions::open(&config.sessions, ring.clone()).await?;
+        let file = match &config.sessions.store {
+            config::Store::Memory => None,
+            config::Store::Embedded { path } => Some(StoreFile::open(path).await?),
+        };
+        let sessions = Sessions::open(&config.sessions, ring.clone(), file).await?;
         let providers = providers(config)?;
         let auth = Authenticator::new(
             config,

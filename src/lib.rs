@@ -35,7 +35,7 @@
 //! | --- | --- |
 //! | 0 | [`body`] [`local_path`] [`request_id`] [`secret`] [`status`] [`token_kind`] |
 //! | 1 | [`config`] |
-//! | 2 | [`cookie`] [`headers`] [`http_client`] [`route`] [`seal`] [`single_flight`] [`telemetry`] [`tls`] |
+//! | 2 | [`cookie`] [`headers`] [`http_client`] [`route`] [`seal`] [`single_flight`] [`store_file`] [`telemetry`] [`tls`] |
 //! | 3 | [`ocient`] [`oidc`] [`server`] [`session`] [`upstream`] |
 //! | 4 | [`failure`] |
 //! | 5 | [`auth`] |
@@ -67,6 +67,7 @@ pub mod server;
 pub mod session;
 pub mod single_flight;
 pub mod status;
+pub mod store_file;
 pub mod telemetry;
 pub mod tls;
 pub mod token_kind;

@@ -17,7 +17,7 @@ pub use entry::Session;
 pub use error::SessionError;
 pub use token::{SessionKey, SessionToken};
 
-use crate::{config, seal::KeyRing};
+use crate::{config, seal::KeyRing, store_file::StoreFile};
 use embedded::Embedded;
 use memory::Memory;
 use millis::Millis;
@@ -51,11 +51,15 @@ pub enum Lookup<R> {
 }
 
 impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R> {
-    /// Opens the configured store.
-    pub async fn open(config: &config::Sessions, ring: Arc<KeyRing>) -> Result<Self, SessionError> {
-        let store: Box<dyn SessionStore> = match &config.store {
-            config::Store::Memory => Box::new(Memory::default()),
-            config::Store::Embedded { path } => Box::new(Embedded::open(path).await?),
+    /// Opens the store: in `file`, or in memory without one.
+    pub async fn open(
+        config: &config::Sessions,
+        ring: Arc<KeyRing>,
+        file: Option<StoreFile>,
+    ) -> Result<Self, SessionError> {
+        let store: Box<dyn SessionStore> = match file {
+            None => Box::new(Memory::default()),
+            Some(file) => Box::new(Embedded::open(file).await?),
         };
         Ok(Self::with_store(config, ring, store))
     }

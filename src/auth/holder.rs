@@ -186,7 +186,7 @@ mod tests {
             keys: folder.path().join("keys"),
         };
         let ring = Arc::new(KeyRing::open(&config.keys).unwrap());
-        let sessions = Sessions::open(&config, ring).await.unwrap();
+        let sessions = Sessions::open(&config, ring, None).await.unwrap();
         let record = SignedIn::new(fresh, "system".to_owned());
         Holder::Session(sessions.create(record, now).await.unwrap().1)
     }

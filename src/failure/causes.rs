@@ -44,9 +44,7 @@ impl From<&SessionError> for Failure {
         match error {
             SessionError::TooLarge => Self::malformed("the token is too large for a session"),
             SessionError::Encode(_) => Self::Internal,
-            SessionError::InUse { .. }
-            | SessionError::Damaged { .. }
-            | SessionError::Open { .. }
+            SessionError::File(_)
             | SessionError::Full
             | SessionError::ClaimsFull
             | SessionError::Contended

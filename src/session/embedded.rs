@@ -1,5 +1,5 @@
 //! The store in a file of this host, for one process.
-mod file;
+mod format;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -9,66 +9,36 @@ use super::{
     millis::Millis,
     store::{Inserted, Row, SessionStore, Shelf},
 };
+use crate::store_file::StoreFile;
 use futures_util::future::BoxFuture;
 use redb::{Database, ReadableDatabase, ReadableTableMetadata};
 use rows::Rows;
-use std::{path::Path, sync::Arc};
-use tokio::{runtime::Handle, sync::Mutex};
 
 /// Sessions and claims in a redb file. A change that was acknowledged survives `kill -9` and a
 /// loss of power: each is one transaction, with one `fsync`.
 pub(super) struct Embedded {
-    database: Arc<Database>,
-    /// The file has one writer at a time: the others wait here as tasks, not as blocked threads.
-    writer: Arc<Mutex<()>>,
-    /// Its threads wait for the disk, not those of the worker that happens to ask.
-    runtime: Handle,
+    file: StoreFile,
 }
 
 impl Embedded {
-    /// Opens `path`, and makes it if there is none. It belongs to this process until the end.
-    pub(super) async fn open(path: &Path) -> Result<Self, SessionError> {
-        let runtime = Handle::current();
-        let owned = path.to_owned();
-        let database = runtime
-            .spawn_blocking(move || file::open(&owned))
-            .await
-            // redb may panic on a page that makes no sense.
-            .map_err(|panic| SessionError::Damaged {
-                path: path.to_owned(),
-                source: panic.into(),
-            })??;
-        Ok(Self {
-            database: Arc::new(database),
-            writer: Arc::default(),
-            runtime,
-        })
+    /// Keeps sessions in `file`, next to whatever else is there.
+    pub(super) async fn open(file: StoreFile) -> Result<Self, SessionError> {
+        file.prepare(format::prepare).await?;
+        Ok(Self { file })
     }
 
     async fn reading<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, redb::Error> + Send + 'static,
     ) -> Result<T, SessionError> {
-        let database = self.database.clone();
-        let result = self.runtime.spawn_blocking(move || work(&database)).await;
-        match result {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(SessionError::Store(error.into())),
-            Err(panic) => Err(SessionError::Store(panic.into())),
-        }
+        Ok(self.file.read(work).await?)
     }
 
     async fn writing<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, redb::Error> + Send + 'static,
     ) -> Result<T, SessionError> {
-        let turn = self.writer.clone().lock_owned().await;
-        self.reading(move |database| {
-            // Until the transaction is over, also if the caller leaves.
-            let _turn = turn;
-            work(database)
-        })
-        .await
+        Ok(self.file.write(work).await?)
     }
 }
 

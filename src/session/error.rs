@@ -1,31 +1,13 @@
 //! `SessionError`: why a session store refuses.
-use std::{error::Error, io, path::PathBuf};
+use crate::store_file::StoreFileError;
+use std::error::Error;
 
 /// Why sessions cannot be had. In every case the caller is not signed in.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// Another sidecar, most likely.
-    #[error("another process has the session file {path} open")]
-    InUse {
-        /// The session file.
-        path: PathBuf,
-    },
-    /// Not ours to delete.
-    #[error("{path} is not a session file, or is damaged: move it away to begin without sessions")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The session file cannot be read or made.
-    #[error("cannot open the session file {path}")]
-    Open {
-        /// The session file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The session file cannot be used, or does not work now.
+    #[error(transparent)]
+    File(#[from] StoreFileError),
     /// A million are live; none is signed out to make room.
     #[error("too many sessions")]
     Full,

@@ -28,7 +28,11 @@ pub(super) fn config(store: Store, folder: &Path) -> config::Sessions {
 
 pub(super) async fn open(config: &config::Sessions) -> Sessions<String> {
     let ring = Arc::new(KeyRing::open(&config.keys).unwrap());
-    Sessions::open(config, ring).await.unwrap()
+    let file = match &config.store {
+        Store::Memory => None,
+        Store::Embedded { path } => Some(StoreFile::open(path).await.unwrap()),
+    };
+    Sessions::open(config, ring, file).await.unwrap()
 }
 
 /// Sessions in each kind of store, with its name; with and without a cache in front, since

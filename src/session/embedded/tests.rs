@@ -7,13 +7,13 @@ use super::{
     },
     *,
 };
-use crate::config::Store;
+use crate::{config::Store, store_file::StoreFileError};
 use redb::TableDefinition;
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -25,16 +25,20 @@ fn file(folder: &TempDir) -> PathBuf {
 
 /// Why the file in `folder` is refused.
 async fn refusal(folder: &TempDir) -> SessionError {
-    match Embedded::open(&file(folder)).await {
+    match open_in(folder).await {
         Ok(_) => panic!("it was opened"),
         Err(error) => error,
     }
 }
 
+async fn open_in(folder: &TempDir) -> Result<Embedded, SessionError> {
+    Embedded::open(StoreFile::open(&file(folder)).await?).await
+}
+
 #[tokio::test]
 async fn the_file_is_private_to_its_owner() {
     let folder = TempDir::new().unwrap();
-    Embedded::open(&file(&folder)).await.unwrap();
+    open_in(&folder).await.unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&file(&folder)), 0o600);
     assert_eq!(mode(file(&folder).parent().unwrap()), 0o700);
@@ -53,7 +57,10 @@ async fn sessions_and_claims_survive_kill_9() {
     let in_use = refusal(&folder).await;
     victim.kill().unwrap();
     victim.wait().unwrap();
-    assert!(matches!(in_use, SessionError::InUse { .. }), "{in_use}");
+    assert!(
+        matches!(in_use, SessionError::File(StoreFileError::InUse { .. })),
+        "{in_use}"
+    );
 
     let config = config(
         Store::Embedded {
@@ -113,7 +120,10 @@ async fn a_file_of_another_kind_is_refused_and_left_alone() {
     ] {
         fs::write(file(&folder), contents).unwrap();
         let error = refusal(&folder).await;
-        assert!(matches!(error, SessionError::Damaged { .. }), "{error}");
+        assert!(
+            matches!(error, SessionError::File(StoreFileError::Damaged { .. })),
+            "{error}"
+        );
         assert!(error.to_string().contains("sessions.redb"), "{error}");
         assert!(
             fs::read(file(&folder)).unwrap() == contents,
@@ -146,7 +156,7 @@ async fn another_programs_database_or_another_format_is_refused() {
 
         let error = refusal(&folder).await;
         assert!(
-            matches!(error, SessionError::Damaged { .. }),
+            matches!(error, SessionError::File(StoreFileError::Damaged { .. })),
             "{table} {key}: {error}"
         );
         let database = Database::open(file(&folder)).unwrap();
@@ -163,7 +173,7 @@ async fn another_programs_database_or_another_format_is_refused() {
 #[tokio::test]
 async fn a_damaged_file_is_refused_wherever_the_damage_is() {
     let folder = TempDir::new().unwrap();
-    let store = Embedded::open(&file(&folder)).await.unwrap();
+    let store = open_in(&folder).await.unwrap();
     for byte in 0..200 {
         let row = Row {
             revision: 0,
@@ -187,14 +197,14 @@ async fn a_damaged_file_is_refused_wherever_the_damage_is() {
         fs::write(file(&folder), &damaged).unwrap();
         let error = refusal(&folder).await;
         assert!(
-            matches!(error, SessionError::Damaged { .. }),
+            matches!(error, SessionError::File(StoreFileError::Damaged { .. })),
             "{name}: {error}"
         );
     }
     fs::write(file(&folder), &whole[..whole.len() / 3]).unwrap();
     let error = refusal(&folder).await;
     assert!(
-        matches!(error, SessionError::Damaged { .. }),
+        matches!(error, SessionError::File(StoreFileError::Damaged { .. })),
         "cut short: {error}"
     );
 }
@@ -204,13 +214,16 @@ async fn a_place_where_no_file_can_be_is_named() {
     let folder = TempDir::new().unwrap();
     fs::create_dir_all(file(&folder)).unwrap();
     let error = refusal(&folder).await;
-    assert!(matches!(error, SessionError::Open { .. }), "{error}");
+    assert!(
+        matches!(error, SessionError::File(StoreFileError::Open { .. })),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_full_shelf_refuses_new_keys_and_evicts_nothing() {
     let folder = TempDir::new().unwrap();
-    let store = Embedded::open(&file(&folder)).await.unwrap();
+    let store = open_in(&folder).await.unwrap();
     let claim = |number: usize| {
         let mut key = SessionKey([0; 32]);
         key.0[..8].copy_from_slice(&number.to_be_bytes());
@@ -222,14 +235,17 @@ async fn a_full_shelf_refuses_new_keys_and_evicts_nothing() {
         (key, row)
     };
     let capacity = Shelf::Claims.capacity();
-    let transaction = store.database.begin_write().unwrap();
-    let mut rows = Rows::open(&transaction, Shelf::Claims).unwrap();
-    for number in 0..capacity {
-        let (key, row) = claim(number);
-        rows.put(key, &row).unwrap();
-    }
-    drop(rows);
-    transaction.commit().unwrap();
+    let fill = store.writing(move |database| {
+        let transaction = database.begin_write()?;
+        let mut rows = Rows::open(&transaction, Shelf::Claims)?;
+        for number in 0..capacity {
+            let (key, row) = claim(number);
+            rows.put(key, &row)?;
+        }
+        drop(rows);
+        Ok(transaction.commit()?)
+    });
+    fill.await.unwrap();
 
     let insert = async |number| {
         let (key, row) = claim(number);

@@ -3,14 +3,17 @@ use super::{
     super::{embedded::Embedded, memory::Memory},
     *,
 };
+use crate::store_file::StoreFile;
 use tempfile::TempDir;
 
 /// Every store, empty, with its name.
 async fn stores(folder: &TempDir) -> Vec<(&'static str, Box<dyn SessionStore>)> {
-    let file = folder.path().join("sessions.redb");
+    let path = folder.path().join("sessions.redb");
+    let file = StoreFile::open(&path).await.unwrap();
+    let embedded = Embedded::open(file);
     vec![
         ("memory", Box::new(Memory::default())),
-        ("embedded", Box::new(Embedded::open(&file).await.unwrap())),
+        ("embedded", Box::new(embedded.await.unwrap())),
     ]
 }
 
