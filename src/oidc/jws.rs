@@ -58,6 +58,16 @@ impl<'a> Jws<'a> {
         self.kind
     }
 
+    /// The algorithm that the header names, if it is one of the `allowed`.
+    ///
+    /// # Errors
+    /// It is not, whatever its key.
+    pub(super) fn algorithm(&self, allowed: &[Algorithm]) -> Result<Algorithm, TokenFault> {
+        algorithm::from_name(&self.algorithm)
+            .filter(|named| allowed.contains(named))
+            .ok_or(TokenFault::Algorithm)
+    }
+
     /// The claims, if one of `keys` signed them with one of the `allowed` algorithms, and that
     /// algorithm. There is no other way to the claims.
     ///
@@ -68,9 +78,7 @@ impl<'a> Jws<'a> {
         keys: &KeySet,
         allowed: &[Algorithm],
     ) -> Result<(Claims<'_>, Algorithm), TokenFault> {
-        let algorithm = algorithm::from_name(&self.algorithm)
-            .filter(|named| allowed.contains(named))
-            .ok_or(TokenFault::Algorithm)?;
+        let algorithm = self.algorithm(allowed)?;
         keys.verify(algorithm, self.kid.as_deref(), self.signed, &self.signature)?;
         Ok((Claims::new(&self.claims), algorithm))
     }

@@ -8,7 +8,7 @@ use super::{
     keys::KeySet,
     latest::Latest,
     remote::{Discovered, Remote},
-    verify,
+    verify::{self, Rule, Trace},
 };
 use crate::{config, http_client::HttpClient, secret::Secret};
 use std::{
@@ -93,12 +93,27 @@ impl Provider {
         expect: Expect<'_>,
         now: SystemTime,
     ) -> Result<Identity, OidcError> {
-        let jws = Jws::parse(token.expose())?;
+        self.judge(token, expect, now, &mut Trace::default()).await
+    }
+
+    /// The same; `trace` learns which rules the token was held against, and which it broke.
+    ///
+    /// # Errors
+    /// The token's fault, or no keys to judge it by.
+    pub async fn judge(
+        &self,
+        token: &Secret,
+        expect: Expect<'_>,
+        now: SystemTime,
+        trace: &mut Trace,
+    ) -> Result<Identity, OidcError> {
+        let jws = trace.check(Rule::Form, Jws::parse(token.expose()))?;
         let keys = self.known_keys().await?;
-        match verify::verify(self.config(), &keys, &jws, expect, now) {
+        match verify::verify(self.config(), &keys, &jws, expect, now, trace) {
             Err(TokenFault::UnknownKey) => {
                 let keys = self.newer_keys().await?;
-                Ok(verify::verify(self.config(), &keys, &jws, expect, now)?)
+                let judged = verify::verify(self.config(), &keys, &jws, expect, now, trace);
+                Ok(judged?)
             }
             judged => Ok(judged?),
         }

@@ -3,8 +3,10 @@ mod identity;
 mod names;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use identity::Identity;
+pub use trace::{Rule, Trace};
 
 use super::{
     TokenFault, algorithm,
@@ -42,7 +44,7 @@ pub enum Expect<'a> {
 
 /// Judges `jws` by the rules of OpenID Connect Core section 3.1.3.7, RFC 9068 section 4 and
 /// RFC 8725. The claims come after the signature, so that nobody can probe rules with tokens
-/// of his own making.
+/// of his own making. `trace` learns which rules were checked.
 ///
 /// # Errors
 /// The first rule it breaks.
@@ -52,32 +54,40 @@ pub(super) fn verify(
     jws: &Jws<'_>,
     expect: Expect<'_>,
     now: SystemTime,
+    trace: &mut Trace,
 ) -> Result<Identity, TokenFault> {
-    let token_kind = token_kind(jws.kind(), expect)?;
-    let (claims, algorithm) = jws.claims_signed_by(keys, &rules.algorithms)?;
-    if claims.text("iss")? != Some(&rules.issuer) {
-        return Err(TokenFault::Issuer);
-    }
-    // A security event (RFC 8417), for instance a logout token without its `typ`.
-    if claims.find("events").is_some() {
-        return Err(TokenFault::Type);
-    }
+    let token_kind = trace.check(Rule::Type, token_kind(jws.kind(), expect))?;
+    trace.check(Rule::Algorithm, jws.algorithm(&rules.algorithms))?;
+    let signed = jws.claims_signed_by(keys, &rules.algorithms);
+    let (claims, algorithm) = trace.check(Rule::Signature, signed)?;
+    trace.check(Rule::Issuer, check_issuer(rules, claims))?;
+    trace.check(Rule::NoEvent, check_no_event(claims))?;
     if token_kind == TokenKind::Access {
-        check_access_token_audience(rules, claims)?;
+        trace.check(Rule::Audience, check_access_token_audience(rules, claims))?;
     } else {
-        check_id_token_audience(rules, claims)?;
-        claims.instant("iat")?.ok_or(TokenFault::Claim("iat"))?;
+        trace.check(Rule::Audience, check_id_token_audience(rules, claims))?;
+        trace.check(Rule::IssuedAt, check_issued_at(claims))?;
     }
-    let expires_at = check_times(rules, claims, now)?;
-    check_companions(claims, algorithm, expect)?;
+    let expires_at = trace.check(Rule::Lifetime, check_times(rules, claims, now))?;
+    if let Expect::SignIn {
+        nonce,
+        access_token,
+        code,
+    } = expect
+    {
+        let hash = |name, companion| check_hash(claims, name, algorithm, companion);
+        trace.check(Rule::Nonce, check_nonce(claims, nonce))?;
+        trace.check(Rule::AccessTokenHash, hash("at_hash", access_token))?;
+        trace.check(Rule::CodeHash, hash("c_hash", code))?;
+    }
     Ok(Identity {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
-        subject: names::subject(claims)?,
-        username: names::username(rules, claims)?,
-        groups: names::groups(rules, claims)?,
+        subject: trace.check(Rule::Subject, names::subject(claims))?,
+        username: trace.check(Rule::UserName, names::username(rules, claims))?,
+        groups: trace.check(Rule::Groups, names::groups(rules, claims))?,
         expires_at,
-        sid: names::provider_session(claims)?,
+        sid: trace.check(Rule::ProviderSession, names::provider_session(claims))?,
         token_kind,
     })
 }
@@ -91,6 +101,26 @@ fn token_kind(kind: Kind, expect: Expect<'_>) -> Result<TokenKind, TokenFault> {
         (Kind::AccessToken, Expect::AccessToken | Expect::Bearer) => Ok(TokenKind::Access),
         _ => Err(TokenFault::Type),
     }
+}
+
+fn check_issuer(rules: &config::Provider, claims: Claims<'_>) -> Result<(), TokenFault> {
+    match claims.text("iss")? {
+        Some(issuer) if issuer == rules.issuer => Ok(()),
+        _ => Err(TokenFault::Issuer),
+    }
+}
+
+/// A security event (RFC 8417), for instance a logout token without its `typ`.
+fn check_no_event(claims: Claims<'_>) -> Result<(), TokenFault> {
+    match claims.find("events") {
+        None => Ok(()),
+        Some(_) => Err(TokenFault::Type),
+    }
+}
+
+fn check_issued_at(claims: Claims<'_>) -> Result<(), TokenFault> {
+    let issued_at = claims.instant("iat")?;
+    issued_at.map(drop).ok_or(TokenFault::Claim("iat"))
 }
 
 /// Ours must be among the audiences; where there are others, or `azp` is there, it must be us
@@ -151,24 +181,6 @@ fn check_times(
 }
 
 /// What binds the ID token of a sign-in to that sign-in.
-fn check_companions(
-    claims: Claims<'_>,
-    algorithm: Algorithm,
-    expect: Expect<'_>,
-) -> Result<(), TokenFault> {
-    let Expect::SignIn {
-        nonce,
-        access_token,
-        code,
-    } = expect
-    else {
-        return Ok(());
-    };
-    check_nonce(claims, nonce)?;
-    check_hash(claims, "at_hash", algorithm, access_token)?;
-    check_hash(claims, "c_hash", algorithm, code)
-}
-
 fn check_nonce(claims: Claims<'_>, nonce: &Secret) -> Result<(), TokenFault> {
     match claims.text("nonce")? {
         Some(text) if nonce.matches(text) => Ok(()),

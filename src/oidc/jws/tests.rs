@@ -5,6 +5,7 @@ use super::*;
 use crate::oidc::mint::{
     self, ES256, ES384, Mint, RS256, base64, id_claims, key_set, rotated, rules,
 };
+use crate::oidc::verify::{Trace, verify};
 use aws_lc_rs::hmac;
 use proptest::prelude::*;
 use serde_json::json;
@@ -242,7 +243,7 @@ proptest! {
         let jws = Jws::parse(&token).unwrap();
         let keys = key_set(&[ES256.jwk()]);
         let expect = crate::oidc::Expect::Bearer;
-        let judged = crate::oidc::verify::verify(&rules(), &keys, &jws, expect, mint::at(mint::NOW));
+        let judged = verify(&rules(), &keys, &jws, expect, mint::at(mint::NOW), &mut Trace::default());
         prop_assert!(judged.is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! The rules, each broken by a token that is otherwise good and properly signed.
 mod names;
 mod sign_in;
+mod trace;
 
 use super::*;
 use crate::oidc::mint::{ES256, NOW, access_claims, at, id_claims, key_set, rules};
@@ -27,7 +28,14 @@ fn judge(
     let header = json!({"alg": "ES256", "kid": "key-ES256", "typ": typ});
     let token = ES256.token_with(&header, claims);
     let jws = Jws::parse(&token).unwrap();
-    verify(rules, &key_set(&[ES256.jwk()]), &jws, expect, now)
+    verify(
+        rules,
+        &key_set(&[ES256.jwk()]),
+        &jws,
+        expect,
+        now,
+        &mut Trace::default(),
+    )
 }
 
 fn id_token(claims: &Value) -> Result<Identity, TokenFault> {
@@ -234,7 +242,16 @@ fn typ_decides_what_a_token_may_be_used_as() {
 fn a_token_without_typ_is_an_id_token() {
     let token = ES256.token_with(&json!({"alg": "ES256", "kid": "key-ES256"}), &id_claims());
     let (jws, keys) = (Jws::parse(&token).unwrap(), key_set(&[ES256.jwk()]));
-    let judged = |expect| verify(&rules(), &keys, &jws, expect, at(NOW));
+    let judged = |expect| {
+        verify(
+            &rules(),
+            &keys,
+            &jws,
+            expect,
+            at(NOW),
+            &mut Trace::default(),
+        )
+    };
     assert!(judged(Expect::Bearer).is_ok());
     assert_eq!(judged(Expect::AccessToken), Err(TokenFault::Type));
 }

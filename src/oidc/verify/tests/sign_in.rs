@@ -12,7 +12,14 @@ fn sign_in(mint: &Mint, claims: &Value) -> Result<Identity, TokenFault> {
     };
     let token = mint.token(claims);
     let jws = Jws::parse(&token).unwrap();
-    verify(&rules(), &key_set(&[mint.jwk()]), &jws, expect, at(NOW))
+    verify(
+        &rules(),
+        &key_set(&[mint.jwk()]),
+        &jws,
+        expect,
+        at(NOW),
+        &mut Trace::default(),
+    )
 }
 
 fn claims() -> Value {
