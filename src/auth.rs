@@ -53,7 +53,8 @@ struct Parts {
     control: Handle,
 }
 
-/// What was found out about a request, for its access line; true as far as it got.
+/// What was found out about a request, for its access line and for what a person is told;
+/// true as far as it got.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// What the client showed.
@@ -64,6 +65,8 @@ pub struct Seen {
     pub database: Option<String>,
     /// Whether the identity was known already.
     pub cache_hit: Option<bool>,
+    /// The path that begins the sign-in anew of which this request was a part; not for the line.
+    pub begin_again: Option<String>,
 }
 
 impl Seen {
@@ -74,6 +77,7 @@ impl Seen {
             identity: None,
             database: None,
             cache_hit: None,
+            begin_again: None,
         }
     }
 }

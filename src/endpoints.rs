@@ -4,7 +4,7 @@ mod attempt;
 mod callback;
 mod fields;
 mod logout;
-mod page;
+mod pages;
 mod sso_authentication;
 mod sso_token;
 mod token_refresh;
@@ -14,6 +14,7 @@ use crate::{
     body::{Arriving, Body},
     config::Config,
     failure::Failure,
+    page::Reader,
     request_id::RequestId,
     route::Endpoint,
     seal::KeyRing,
@@ -143,7 +144,10 @@ impl Endpoints {
         let session = self.0.auth.session(&token, visit.now).await?;
         note(seen, &session);
         let answer = match endpoint {
-            Endpoint::Logout => self.logout(&session, carrier, visit).await,
+            Endpoint::Logout => {
+                let reader = Reader::of(request.headers());
+                self.logout(&session, carrier, reader, visit).await
+            }
             _ => {
                 self.token_refresh(&session, &token, carrier, visit.now)
                     .await

@@ -35,7 +35,7 @@
 //! | --- | --- |
 //! | 0 | [`body`] [`local_path`] [`request_id`] [`secret`] [`status`] [`token_kind`] |
 //! | 1 | [`config`] |
-//! | 2 | [`cookie`] [`headers`] [`http_client`] [`route`] [`seal`] [`single_flight`] [`store_file`] [`telemetry`] [`tls`] |
+//! | 2 | [`cookie`] [`headers`] [`http_client`] [`page`] [`route`] [`seal`] [`single_flight`] [`store_file`] [`telemetry`] [`tls`] |
 //! | 3 | [`ocient`] [`oidc`] [`server`] [`session`] [`upstream`] |
 //! | 4 | [`failure`] |
 //! | 5 | [`auth`] |
@@ -58,6 +58,7 @@ pub mod http_client;
 pub mod local_path;
 pub mod ocient;
 pub mod oidc;
+pub mod page;
 pub mod proxy;
 pub mod request_id;
 pub mod route;

@@ -12,6 +12,7 @@ use crate::{
     endpoints::{Endpoints, Reply, Visit},
     failure::Failure,
     headers::{ForwardedFields, forwarded_client},
+    page::Reader,
     request_id::RequestId,
     route::{Endpoint, Route, Routes, Target},
     server::{Admission, Peer},
@@ -87,6 +88,7 @@ impl Proxy {
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<AnswerBody> {
         let (now, started) = (SystemTime::now(), Instant::now());
         let is_head = request.method() == Method::HEAD;
+        let reader = Reader::of(request.headers());
         let request_id = RequestId::of(request.headers().get(X_REQUEST_ID));
         let client = self.client(request.headers());
         let visit = Visit {
@@ -101,7 +103,7 @@ impl Proxy {
         let mut answer = match self.answer(request, visit, &mut record.seen).await {
             Ok(answer) => answer,
             Err(failure) => {
-                let refusal = self.refuse(failure, visit, &record.seen);
+                let refusal = self.refuse(failure, visit, reader, &record.seen);
                 let refusal = match is_head {
                     true => respond::head_only(refusal),
                     false => refusal,
@@ -191,7 +193,13 @@ impl Proxy {
     }
 
     /// Tells the client, counts guesses, and records who was kept out.
-    fn refuse(&self, failure: Failure, visit: Visit<'_>, seen: &Seen) -> Response<Body> {
+    fn refuse(
+        &self,
+        failure: Failure,
+        visit: Visit<'_>,
+        reader: Reader,
+        seen: &Seen,
+    ) -> Response<Body> {
         let throttled = failure.is_failed_sign_in() && self.shared.throttle.is_over(visit.client);
         let failure = if throttled {
             Failure::TooManyFailures(WINDOW)
@@ -210,7 +218,7 @@ impl Proxy {
                 ..Audit::new(AuditEvent::Refusal, visit.now)
             });
         }
-        respond::respond(&failure, visit.request_id.as_str())
+        respond::respond(&failure, visit.request_id.as_str(), reader, seen)
     }
 
     /// Who asks: the peer, or whom a trusted proxy names.

@@ -1,4 +1,4 @@
-//! The answers of our endpoints: JSON, redirects, a page.
+//! The answers of our endpoints to programs, and redirects.
 use crate::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -8,20 +8,6 @@ pub(super) fn json(value: &impl Serialize) -> Response<Body> {
     let body = serde_json::to_vec(value).expect("our own answers have string keys alone");
     answer(StatusCode::OK, "application/json", Body::from(body))
 }
-
-/// 200 with a page that nothing may be loaded into, run in, or framed around.
-pub(super) fn page(html: String) -> Response<Body> {
-    let mut response = answer(StatusCode::OK, "text/html; charset=utf-8", Body::from(html));
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(POLICY),
-    );
-    response
-}
-
-const POLICY: &str =
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A redirect; the address is no referrer for wherever it leads, since ours hold codes.
 pub(super) fn redirect(status: StatusCode, location: HeaderValue) -> Response<Body> {

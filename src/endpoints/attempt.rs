@@ -9,6 +9,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
+use url::form_urlencoded;
 
 /// Everything that has to come back with the code. No store knows of it: the browser carries
 /// it, sealed, and a cookie proves that it is the same browser.
@@ -124,6 +125,19 @@ impl Attempt {
         (now < attempt.ends_at() && attempt.binding.matches(shown)).then_some(attempt)
     }
 
+    /// The path that begins the same sign-in anew.
+    pub(super) fn begin_again(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query
+            .append_pair("database", &self.database)
+            .append_pair("provider", &self.provider)
+            .append_pair("sso_callback_path", &self.callback);
+        if let Some(path) = &self.return_to {
+            query.append_pair("return_to", path.as_str());
+        }
+        format!("/v1/sso_authentication?{}", query.finish())
+    }
+
     /// The instant from which on its state is refused.
     pub(super) fn ends_at(&self) -> SystemTime {
         self.started_at + MAX_AGE
@@ -166,3 +180,6 @@ fn seconds(time: SystemTime) -> u64 {
         .unwrap_or_default()
         .as_secs()
 }
+
+#[cfg(test)]
+mod tests;

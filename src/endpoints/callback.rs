@@ -1,11 +1,11 @@
 //! `GET /v1/callback` and the other callbacks: the provider sends the browser back.
 use super::{
     Endpoints, Visit,
-    answer::{json, page, redirect},
+    answer::{json, redirect},
     attempt::Attempt,
     fields::Fields,
     note,
-    page::signed_in,
+    pages::signed_in,
     remaining,
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     cookie,
     failure::Failure,
     oidc::{OAuthError, Provider},
+    page::Reader,
     session::{Session, SessionToken},
     status::{Status, StatusOnly},
     telemetry::{AuditEvent, chain},
@@ -35,6 +36,7 @@ impl Endpoints {
         let attempt = Attempt::open(state, &self.0.ring, request.headers(), visit.now)
             .filter(|attempt| is_its_path(request.uri().path(), &attempt.callback))
             .ok_or(Failure::State)?;
+        seen.begin_again = Some(attempt.begin_again());
         // Anybody can make states, and each that is used is remembered until it would have ended:
         // without this, one client's garbage would fill that memory and keep everybody out.
         if self.0.wasted_states.is_spent(visit.client) {
@@ -133,14 +135,14 @@ fn welcome(
     session: &Session<SignedIn>,
     visit: Visit<'_>,
 ) -> Response<Body> {
-    let mut response = match (is_browser(headers), &attempt.return_to) {
-        (true, Some(path)) => {
+    let mut response = match (Reader::of(headers), &attempt.return_to) {
+        (Reader::Person, Some(path)) => {
             let location = HeaderValue::from_str(path.as_str());
             let location = location.expect("a LocalPath is visible ASCII");
             redirect(StatusCode::SEE_OTHER, location)
         }
-        (true, None) => page(signed_in(&session.record)),
-        (false, _) => json(&StatusOnly {
+        (Reader::Person, None) => signed_in(session, visit.now).answer(StatusCode::OK),
+        (Reader::Program, _) => json(&StatusOnly {
             status: Status::success("Authentication successful"),
         }),
     };
@@ -154,17 +156,23 @@ fn welcome(
     response
 }
 
-/// Whether a person is looking: a navigation of a browser asks for HTML by name.
-fn is_browser(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|range| {
-            range
-                .split(';')
-                .next()
-                .is_some_and(|range| range.trim() == "text/html")
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_is_answered_on_its_own_path_alone() {
+        for (path, is_its) in [
+            ("/v1/callback", true),
+            ("/v1/callback/", true),
+            ("/v1/callback//", false),
+            ("/v1/callbac", false),
+            ("/v1/callback/x", false),
+            ("/v1/Callback", false),
+            ("/app/callback", false),
+            ("/", false),
+        ] {
+            assert_eq!(is_its_path(path, "/v1/callback"), is_its, "{path}");
+        }
+    }
 }

@@ -1,15 +1,16 @@
 //! `POST /v1/logout` of a session.
-use super::{Endpoints, Visit, answer::json};
+use super::{Endpoints, Visit, answer::json, pages::signed_out};
 use crate::{
     auth::{Carrier, SignedIn},
     body::Body,
     cookie,
     failure::Failure,
+    page::Reader,
     session::Session,
     status::Status,
     telemetry::AuditEvent,
 };
-use http::{Response, header};
+use http::{Response, StatusCode, header};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -25,6 +26,7 @@ impl Endpoints {
         &self,
         session: &Session<SignedIn>,
         carrier: Carrier,
+        reader: Reader,
         visit: Visit<'_>,
     ) -> Result<Response<Body>, Failure> {
         self.0.auth.sign_out(session.key()).await?;
@@ -33,15 +35,19 @@ impl Endpoints {
             .0
             .auth
             .provider_named(session.record.identity.provider());
+        // A page stays on the screen, so its link holds no token; the provider asks instead.
         let id_token = session.record.id_token();
-        let redirect_url = provider.zip(id_token).and_then(|(provider, id_token)| {
-            provider.end_session_url(id_token, None).map(String::from)
-        });
-        let status = Status::success("Logged out successfully");
-        let mut response = json(&Answer {
-            redirect_url,
-            status,
-        });
+        let hint = id_token.filter(|_| reader == Reader::Program);
+        let redirect_url = provider
+            .filter(|_| id_token.is_some())
+            .and_then(|provider| provider.end_session_url(hint, None).map(String::from));
+        let mut response = match reader {
+            Reader::Person => signed_out(redirect_url.as_deref()).answer(StatusCode::OK),
+            Reader::Program => json(&Answer {
+                redirect_url,
+                status: Status::success("Logged out successfully"),
+            }),
+        };
         if carrier == Carrier::Cookie {
             response
                 .headers_mut()

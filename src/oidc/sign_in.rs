@@ -162,9 +162,10 @@ impl Provider {
     }
 
     /// Where a browser ends its session at the provider (OpenID Connect RP-Initiated Logout
-    /// 1.0). `None` if the provider has no such place, or is not known yet. The URL holds the
-    /// ID token, as the specification wants: it is for the browser and never for a log.
-    pub fn end_session_url(&self, id_token: &Secret, post_logout: Option<&str>) -> Option<Url> {
+    /// 1.0). `None` if the provider has no such place, or is not known yet. With `hint`, the
+    /// session's ID token, the provider need not ask whose session to end; the URL holds it then,
+    /// and is for the browser and never for a log.
+    pub fn end_session_url(&self, hint: Option<&Secret>, post_logout: Option<&str>) -> Option<Url> {
         let discovered = self.known()?;
         let mut url = discovered
             .metadata
@@ -173,7 +174,7 @@ impl Provider {
             .url()
             .clone();
         url.query_pairs_mut()
-            .append_pair("id_token_hint", id_token.expose())
+            .extend_pairs(hint.map(|token| ("id_token_hint", token.expose())))
             .append_pair("client_id", &self.config().client_id)
             .extend_pairs(post_logout.map(|uri| ("post_logout_redirect_uri", uri)));
         Some(url)

@@ -1,10 +1,34 @@
 //! The one place where a failure becomes an HTTP answer.
-use crate::{body::Body, failure::Failure, status::StatusOnly};
+mod page;
+
+use crate::{
+    auth::Seen,
+    body::Body,
+    failure::{Failure, Row},
+    page::Reader,
+    status::StatusOnly,
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-/// Ocient's envelope with the failure's HTTP status; never cached.
-pub(super) fn respond(failure: &Failure, request_id: &str) -> Response<Body> {
+/// The failure's HTTP status with Ocient's envelope, or with a page for a person; never cached.
+pub(super) fn respond(
+    failure: &Failure,
+    request_id: &str,
+    reader: Reader,
+    seen: &Seen,
+) -> Response<Body> {
     let row = failure.row();
+    let mut response = match reader {
+        Reader::Program => envelope(&row, request_id),
+        Reader::Person => {
+            page::of(failure, &row, request_id, seen.begin_again.as_deref()).answer(row.status)
+        }
+    };
+    add_advice(response.headers_mut(), failure, row.status);
+    response
+}
+
+fn envelope(row: &Row, request_id: &str) -> Response<Body> {
     let envelope = StatusOnly {
         status: row.envelope(request_id),
     };
@@ -26,7 +50,6 @@ pub(super) fn respond(failure: &Failure, request_id: &str) -> Response<Body> {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    add_advice(headers, failure, row.status);
     response
 }
 

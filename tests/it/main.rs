@@ -29,6 +29,8 @@ mod limits;
 mod logs;
 mod ocient_tokens;
 mod ocient_tokens_refused;
+mod pages;
+mod pages_readers;
 mod path_attacks;
 mod provider_tokens;
 mod routing;

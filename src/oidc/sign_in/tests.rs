@@ -192,14 +192,17 @@ async fn the_end_session_url_names_the_session_and_the_way_back() {
     let stand_in = StandIn::start().await;
     let provider = stand_in.provider(None);
     let token = Secret::new("t-1");
-    assert_eq!(provider.end_session_url(&token, None), None);
+    assert_eq!(provider.end_session_url(Some(&token), None), None);
     provider.discovered().await.unwrap();
     let url = provider
-        .end_session_url(&token, Some("https://a/?b=c"))
+        .end_session_url(Some(&token), Some("https://a/?b=c"))
         .unwrap();
     let query =
         "id_token_hint=t-1&client_id=ocient&post_logout_redirect_uri=https%3A%2F%2Fa%2F%3Fb%3Dc";
     assert_eq!(url.as_str(), format!("{}/end?{query}", stand_in.issuer));
+    let url = provider.end_session_url(None, None).unwrap();
+    let expected = format!("{}/end?client_id=ocient", stand_in.issuer);
+    assert_eq!(url.as_str(), expected, "without a hint it holds no token");
 }
 
 #[tokio::test]
