@@ -1,8 +1,10 @@
 //! The one body type: bytes of ours, or a peer's stream passed on frame by frame.
 mod arriving;
+mod error;
 mod outgoing;
 
 pub use arriving::Arriving;
+pub use error::BodyError;
 pub use outgoing::{Continue, Kept, Outgoing};
 
 use bytes::Bytes;
@@ -42,15 +44,18 @@ impl<T: Into<Bytes>> From<T> for Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Stream(stream) => Pin::new(stream).poll_frame(cx),
+            Self::Stream(stream) => {
+                let polled = Pin::new(stream).poll_frame(cx);
+                polled.map_err(BodyError::Broken)
+            }
             Self::Arriving(body) => Pin::new(body).poll_frame(cx),
         }
     }

@@ -36,6 +36,8 @@ pub enum Failure {
     CrossSite(&'static str),
     /// An endpoint of ours does not know the method; those it knows.
     Method(&'static [Method]),
+    /// The body of a request broke off, or is none.
+    BodyBroken,
     /// The body of a request to one of our endpoints is too long.
     BodyTooLarge,
     /// The body of a request to one of our endpoints is not JSON.
@@ -107,6 +109,7 @@ impl Failure {
             Self::UnclearDatabase => (403, REFUSED, -719, "it is not clear which database this request would use; name the database in the path".into()),
             Self::CrossSite(reason) => (403, REFUSED, -719, (*reason).into()),
             Self::Method(_) => (405, REFUSED, -1254, "this endpoint does not know the method; see Allow".into()),
+            Self::BodyBroken => (400, REFUSED, -1254, "the body of the request broke off or is malformed".into()),
             Self::BodyTooLarge => (413, REFUSED, -1254, "the body is too large for this endpoint".into()),
             Self::MediaType => (415, REFUSED, -1254, "the body must be application/json".into()),
             Self::TooManyFailures(_) => (429, LIMITED, -1100, "too many failed sign-ins from this address; wait".into()),
@@ -145,6 +148,11 @@ impl Failure {
                 | Self::Token(_)
                 | Self::Provider(OAuthError::InvalidGrant)
         )
+    }
+
+    /// Whether the client did not send its whole request.
+    pub fn is_incomplete_request(&self) -> bool {
+        matches!(self, Self::BodyBroken)
     }
 
     /// Whether somebody was kept out, which the audit log records.

@@ -20,7 +20,7 @@ use crate::{
     upstream::Upstream,
 };
 use answer::Record;
-use http::{HeaderMap, HeaderName, Method, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use std::{
@@ -87,7 +87,6 @@ impl Proxy {
     /// Answers one request, whatever happens to it.
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<AnswerBody> {
         let (now, started) = (SystemTime::now(), Instant::now());
-        let is_head = request.method() == Method::HEAD;
         let reader = Reader::of(request.headers());
         let request_id = RequestId::of(request.headers().get(X_REQUEST_ID));
         let client = self.client(request.headers());
@@ -98,13 +97,20 @@ impl Proxy {
         };
         let mut record = Record::new(&request, visit, started, self.shared.telemetry.clone());
         let (head, body) = request.into_parts();
-        let body = Arriving::new(body, &head.headers);
+        let body = Arriving::new(body, &head);
         let request = Request::from_parts(head, body);
         let mut answer = match self.answer(request, visit, &mut record.seen).await {
-            Ok(answer) => answer,
+            Ok(answer) => {
+                record.status = answer.status();
+                answer
+            }
             Err(failure) => {
+                let is_abandoned = record.is_abandoned(&failure);
                 let refusal = self.refuse(failure, visit, reader, &record.seen);
-                let refusal = match is_head {
+                if !is_abandoned {
+                    record.status = refusal.status();
+                }
+                let refusal = match record.is_head() {
                     true => respond::head_only(refusal),
                     false => refusal,
                 };
@@ -114,7 +120,6 @@ impl Proxy {
         answer
             .headers_mut()
             .insert(X_REQUEST_ID, request_id.as_header().clone());
-        record.status = answer.status();
         answer.map(|body| body.recorded(record))
     }
 

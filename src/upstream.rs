@@ -6,14 +6,14 @@ mod pool;
 pub use origin::Origin;
 pub use pool::Lease;
 
-use crate::body::Outgoing;
+use crate::body::{BodyError, Outgoing};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use pool::{Connection, Pool};
-use std::{io, sync::Arc, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
-/// Why the SQL node gave no answer.
+/// Why there is no answer of the SQL node.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
     /// No connection: refused, unroutable, or TLS failed.
@@ -28,6 +28,9 @@ pub enum UpstreamError {
     /// It answered `101 Switching Protocols`, for which nobody had asked.
     #[error("the SQL node changed the protocol unasked")]
     Switched,
+    /// The client's own body ended before its end; a [`BodyError`] is the cause of the source.
+    #[error("the client did not send its whole request")]
+    ClientBroke(#[source] hyper::Error),
     /// The head of the answer did not come in time.
     #[error("no answer from the SQL node within {0:?}")]
     HeadTimeout(Duration),
@@ -96,13 +99,13 @@ impl Upstream {
             match self.attempt(pooled, request).await {
                 Ok(answer) => return Ok(answer),
                 Err((_, Some(unsent))) => request = *unsent,
-                Err((error, None)) => return Err(UpstreamError::Broken(error)),
+                Err((error, None)) => return Err(blame(error)),
             }
         }
         let fresh = Connection::new(self.origin.connect().await?).await?;
         self.attempt(fresh, request)
             .await
-            .map_err(|(error, _)| UpstreamError::Broken(error))
+            .map_err(|(error, _)| blame(error))
     }
 
     /// One try on one connection; gives the request back if nothing of it was sent.
@@ -134,6 +137,14 @@ impl Upstream {
                 Err((failed.into_error(), unsent))
             }
         }
+    }
+}
+
+/// Whose fault it is that an exchange failed.
+fn blame(error: hyper::Error) -> UpstreamError {
+    match error.source().and_then(|cause| cause.downcast_ref()) {
+        Some(BodyError::Broken(_) | BodyError::Ended) => UpstreamError::ClientBroke(error),
+        None => UpstreamError::Broken(error),
     }
 }
 

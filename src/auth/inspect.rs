@@ -82,7 +82,7 @@ impl Authenticator {
         let collected = timeout(BODY_WAIT, collecting)
             .await
             .map_err(|_| Failure::malformed("the body did not arrive in time"))?
-            .map_err(|_| Failure::UnclearDatabase)?;
+            .map_err(|error| Failure::of_collecting(&*error, Failure::UnclearDatabase))?;
         match collected.trailers() {
             Some(_) => Err(Failure::UnclearDatabase),
             None => Ok(collected.to_bytes()),

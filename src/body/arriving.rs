@@ -1,6 +1,7 @@
 //! A client's request body, read to its end also when nobody wants it.
+use super::BodyError;
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{Version, header, request::Parts};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -20,6 +21,7 @@ pub struct Arriving {
     /// `None` only while it is dropped.
     body: Option<Incoming>,
     waits_to_be_asked: bool,
+    is_http2: bool,
 }
 
 /// Most bytes read for nothing: more than a statement has, and what the flow control of one
@@ -30,12 +32,13 @@ const MAX_UNWANTED: usize = 1024 * 1024;
 const MAX_LINGERING: Duration = Duration::from_secs(5);
 
 impl Arriving {
-    /// The body of a request with these headers.
-    pub fn new(body: Incoming, headers: &HeaderMap) -> Self {
+    /// The body of a request with this head.
+    pub fn new(body: Incoming, head: &Parts) -> Self {
         Self {
             body: Some(body),
             // To read is to ask for it with `100 Continue` (RFC 9110 section 10.1.1).
-            waits_to_be_asked: headers.contains_key(header::EXPECT),
+            waits_to_be_asked: head.headers.contains_key(header::EXPECT),
+            is_http2: head.version == Version::HTTP_2,
         }
     }
 }
@@ -61,15 +64,23 @@ async fn forget(mut body: Limited<Incoming>) {
 
 impl http_body::Body for Arriving {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.get_mut().body {
-            Some(body) => Pin::new(body).poll_frame(cx),
-            None => Poll::Ready(None),
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let Some(body) = &mut this.body else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(&mut *body).poll_frame(cx) {
+            // hyper takes RST_STREAM(NO_ERROR) for the end of the body. That is right for an
+            // answer; of a request, the SQL node would take half for the whole.
+            Poll::Ready(None) if this.is_http2 && !body.is_end_stream() => {
+                Poll::Ready(Some(Err(BodyError::Ended)))
+            }
+            polled => polled.map_err(BodyError::Broken),
         }
     }
 
@@ -111,7 +122,7 @@ mod tests {
         let (near, far) = duplex(64 * 1024);
         let refuse = service_fn(async |request: Request<Incoming>| {
             let (head, body) = request.into_parts();
-            drop(Arriving::new(body, &head.headers));
+            drop(Arriving::new(body, &head));
             Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
         });
         tokio::spawn(

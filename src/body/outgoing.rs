@@ -1,5 +1,5 @@
 //! A request's body on its way to the SQL node: waits for `100 Continue`, keeps a copy.
-use super::Body;
+use super::{Body, BodyError};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
@@ -48,12 +48,12 @@ impl Outgoing {
 
 impl http_body::Body for Outgoing {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         if let Some(signal) = &this.hold {
             if signal.poll_given(cx).is_pending() {

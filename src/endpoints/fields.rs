@@ -1,7 +1,7 @@
 //! What a client sends to our endpoints: a small JSON object, or query parameters.
 use crate::{body::Arriving, failure::Failure, secret::Secret};
 use http::{HeaderMap, Request, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Limited};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -31,8 +31,7 @@ impl Fields {
         let collecting = timeout(BODY_WAIT, Limited::new(body, MAX_BODY).collect());
         let body = match collecting.await {
             Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Failure::BodyTooLarge),
-            Ok(Err(_)) => return Err(Failure::malformed("the body broke off")),
+            Ok(Err(error)) => return Err(Failure::of_collecting(&*error, Failure::BodyTooLarge)),
             Err(_) => return Err(Failure::malformed("the body did not arrive in time")),
         };
         if body.is_empty() {

@@ -2,9 +2,19 @@
 //! kind of error cannot be forgotten.
 use super::Failure;
 use crate::{
-    cookie::CookieError, ocient::OcientError, oidc::OidcError, session::SessionError,
-    upstream::UpstreamError,
+    body::BodyError, cookie::CookieError, ocient::OcientError, oidc::OidcError,
+    session::SessionError, upstream::UpstreamError,
 };
+use std::error::Error;
+
+impl Failure {
+    /// Of a body that could not be collected within a bound; `too_large` if that was why.
+    pub fn of_collecting(error: &(dyn Error + 'static), too_large: Self) -> Self {
+        error
+            .downcast_ref::<BodyError>()
+            .map_or(too_large, Self::from)
+    }
+}
 
 impl From<&OidcError> for Failure {
     fn from(error: &OidcError) -> Self {
@@ -34,7 +44,16 @@ impl From<&UpstreamError> for Failure {
         match error {
             UpstreamError::Connect(_) | UpstreamError::ConnectTimeout(_) => Self::NodeUnreachable,
             UpstreamError::Broken(_) | UpstreamError::Switched => Self::NodeBroke,
+            UpstreamError::ClientBroke(_) => Self::BodyBroken,
             UpstreamError::HeadTimeout(_) => Self::NodeLate,
+        }
+    }
+}
+
+impl From<&BodyError> for Failure {
+    fn from(error: &BodyError) -> Self {
+        match error {
+            BodyError::Broken(_) | BodyError::Ended => Self::BodyBroken,
         }
     }
 }

@@ -1,14 +1,15 @@
 //! The body of an answer: counts what goes out, gives the connection back, writes the access line.
 use crate::{
     auth::Seen,
-    body::Body,
+    body::{Body, BodyError},
     endpoints::Visit,
+    failure::Failure,
     request_id::RequestId,
     telemetry::{Access, Outcome, Telemetry},
     upstream::Lease,
 };
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, StatusCode, Uri, Version};
 use http_body::{Frame, SizeHint};
 use std::{
     net::IpAddr,
@@ -42,7 +43,7 @@ impl AnswerBody {
     /// Writes the access line of `record` when the body has ended, or is dropped.
     pub(super) fn recorded(mut self, mut record: Record) -> Self {
         // hyper drops the body of an answer to HEAD unread.
-        let is_sent = record.method == Method::HEAD || http_body::Body::is_end_stream(&self.body);
+        let is_sent = record.is_head() || http_body::Body::is_end_stream(&self.body);
         record.outcome = match is_sent {
             true => Outcome::Complete,
             false => Outcome::Broken, // until its end
@@ -74,12 +75,12 @@ impl From<Body> for AnswerBody {
 
 impl http_body::Body for AnswerBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.body).poll_frame(cx);
         match &polled {
@@ -120,6 +121,7 @@ pub(super) struct Record {
     client: IpAddr,
     method: Method,
     uri: Uri,
+    version: Version,
     telemetry: Telemetry,
 }
 
@@ -144,8 +146,20 @@ impl Record {
             client: visit.client,
             method: request.method().clone(),
             uri: request.uri().clone(),
+            version: request.version(),
             telemetry,
         }
+    }
+
+    pub(super) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// Whether `failure` means that nobody can be answered. As nginx has it: over HTTP/2 a body
+    /// breaks by a reset of its stream, which is a client that left (499); in HTTP/1.1 it may
+    /// have closed its own half alone, and is answered (400).
+    pub(super) fn is_abandoned(&self, failure: &Failure) -> bool {
+        *failure == Failure::BodyBroken && self.version == Version::HTTP_2
     }
 }
 

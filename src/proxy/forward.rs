@@ -105,8 +105,13 @@ impl Proxy {
         let id = request.headers().get(X_REQUEST_ID).cloned();
         self.upstream.send(request).await.map_err(|error| {
             let request_id = id.as_ref().and_then(|id| id.to_str().ok());
-            tracing::warn!(request_id, error = chain(&error), "no answer");
-            Failure::from(&error)
+            let (failure, error) = (Failure::from(&error), chain(&error));
+            match failure.is_incomplete_request() {
+                // Anybody can break off as often as he likes; nobody has to be woken for it.
+                true => tracing::debug!(request_id, error, "no whole request"),
+                false => tracing::warn!(request_id, error, "no answer"),
+            }
+            failure
         })
     }
 }

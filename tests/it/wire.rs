@@ -109,6 +109,11 @@ impl Wire {
         self.stream.shutdown().await.unwrap();
     }
 
+    /// Closes this end alone, in good order.
+    pub(crate) async fn finish_sending(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// The next head, without its blank line.
     pub(crate) async fn head(&mut self) -> String {
         let head = self.take_until(b"\r\n\r\n").await;

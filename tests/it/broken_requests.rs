@@ -1,0 +1,215 @@
+//! Requests whose bodies break off or are none: the client's fault, and told so.
+use crate::{
+    site::{Log, Site, flush_diagnostics},
+    wire::{Wire, patiently},
+};
+use serde_json::{Value, json};
+use sidecar_testkit::sql_node::RETAIL;
+
+/// A site on which some grants depend on the database, so that bodies are inspected for them.
+async fn site() -> Site {
+    Site::with(|settings| {
+        settings.grant("users = ['alice']");
+        settings.grant("users = ['bob']\ndatabases = ['retail_*']");
+    })
+    .await
+}
+
+/// Who reads the body: the SQL node, for a password and for an identity; the inspection; an endpoint.
+async fn readers(site: &Site) -> [(&'static str, String); 4] {
+    let bearer = async |user| {
+        let session = site.session_of(user, RETAIL).await;
+        format!("authorization: Bearer {session}\r\n")
+    };
+    [
+        ("/test/digest", String::new()),
+        ("/v1/execute", bearer("alice").await),
+        ("/v1/execute", bearer("bob").await),
+        ("/v1/sso_token", String::new()),
+    ]
+}
+
+/// The head of a POST.
+fn head(path: &str, id: &str, more: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: a\r\nx-request-id: {id}\r\n\
+         content-type: application/json\r\n{more}"
+    )
+}
+
+async fn access_line(site: &Site, id: &str) -> Value {
+    let lines = site
+        .log
+        .wait_for("access", 1, |line| line["request_id"] == id);
+    lines.await.remove(0)
+}
+
+/// Nobody is woken for what any client can do as often as it likes.
+fn assert_no_warning(id: &str) {
+    flush_diagnostics();
+    let all = Log::everything();
+    let mut lines = all.lines().filter(|line| line.contains(id));
+    assert!(
+        lines.all(|line| !line.contains("WARN") && !line.contains("ERROR")),
+        "{all}"
+    );
+}
+
+#[tokio::test]
+async fn a_malformed_or_incomplete_body_is_the_clients_fault() {
+    let site = site().await;
+    for (reader, (path, credential)) in readers(&site).await.into_iter().enumerate() {
+        let chunked = "transfer-encoding: chunked\r\n\r\n3\r\n{\"a\r\n";
+        for (number, rest) in [
+            format!("{chunked}zz\r\n"),
+            format!("{chunked}ffffffffffffffffff\r\n"),
+            format!("{chunked}3\nabc"),
+            format!("{chunked}5\r\nab"),
+            "content-length: 10\r\n\r\n{\"a".to_owned(),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let id = format!("malformed-{reader}-{number}");
+            let mut wire = Wire::open(&site).await;
+            wire.send(head(path, &id, &credential) + &rest).await;
+            // The last two are incomplete, and the others malformed before that.
+            wire.finish_sending().await;
+            let answer = wire.answer().await;
+            let case = format!("{path} {rest:?}: {}", answer.head);
+            assert_eq!(
+                (answer.status, answer.vendor_code()),
+                (400, -1254),
+                "{case}"
+            );
+            assert_eq!(access_line(&site, &id).await["status"], 400, "{case}");
+            assert_no_warning(&id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_body_is_answered_while_the_client_waits() {
+    let site = site().await;
+    for (path, credential) in readers(&site).await {
+        let mut wire = Wire::open(&site).await;
+        let malformed = "transfer-encoding: chunked\r\n\r\n1\r\n{\r\nzz\r\n";
+        wire.send(head(path, "waits", &credential) + malformed)
+            .await;
+        let answer = wire.answer().await;
+        assert_eq!(
+            (answer.status, answer.vendor_code()),
+            (400, -1254),
+            "{path}"
+        );
+        assert!(wire.rest().await.0.is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_within_its_body_is_400_in_the_log() {
+    let site = site().await;
+    for (reader, (path, credential)) in readers(&site).await.into_iter().enumerate() {
+        // A reset makes the system forget what was not read, so the SQL node must have seen it.
+        let has_arrived = reader < 2;
+        for is_reset in [false, has_arrived] {
+            let id = format!("left-{reader}-{is_reset}");
+            let mut wire = Wire::open(&site).await;
+            wire.send(head(path, &id, &credential) + "content-length: 10\r\n\r\n{")
+                .await;
+            if has_arrived {
+                let body = site
+                    .node
+                    .wait_for(|request| request.header("x-request-id") == Some(&id));
+                patiently("request", body).await;
+            }
+            match is_reset {
+                true => wire.reset(),
+                false => drop(wire),
+            }
+            let line = access_line(&site, &id).await;
+            // A reset may be noticed before the answer could be made.
+            let status = line["status"].as_u64().unwrap();
+            assert!(status == 400 || is_reset && status == 499, "{id}: {line}");
+            assert_no_warning(&id);
+        }
+    }
+}
+
+/// An HTTP/2 connection by hand: preface, SETTINGS, and a request in stream 1 whose body has
+/// begun with `{`.
+async fn http2_upload(site: &Site, path: &str, id: &str, bearer: &str) -> Wire {
+    let mut wire = Wire::with_alpn(site, &["h2"]).await;
+    let mut fields = vec![0x83, 0x87]; // :method POST, :scheme https
+    let literal = |fields: &mut Vec<u8>, name: &[u8], value: &str| {
+        fields.extend_from_slice(name);
+        fields.push(u8::try_from(value.len()).unwrap());
+        fields.extend_from_slice(value.as_bytes());
+    };
+    literal(&mut fields, &[0x04], path);
+    literal(&mut fields, &[0x01], "localhost");
+    literal(&mut fields, b"\x00\x0cx-request-id", id);
+    if !bearer.is_empty() {
+        literal(&mut fields, b"\x00\x0dauthorization", bearer);
+    }
+    wire.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    wire.send(frame(4, 0, 0, b"")).await;
+    wire.send(frame(1, 4, 1, &fields)).await; // END_HEADERS
+    wire.send(frame(0, 0, 1, b"{")).await;
+    wire
+}
+
+/// One frame (RFC 9113 section 4.1).
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, stream];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[tokio::test]
+async fn an_http2_stream_that_is_reset_within_its_body_is_499_and_no_whole_request() {
+    let site = site().await;
+    for (reader, (path, credential)) in readers(&site).await.into_iter().enumerate() {
+        let bearer = credential.trim_start_matches("authorization: ").trim_end();
+        // NO_ERROR, PROTOCOL_ERROR, CANCEL.
+        for code in [0, 1, 8] {
+            let id = format!("reset-{reader}-{code}");
+            let mut wire = http2_upload(&site, path, &id, bearer).await;
+            let is_this = |request: &sidecar_testkit::sql_node::Recorded| {
+                request.header("x-request-id") == Some(&id)
+            };
+            if reader < 2 {
+                let begun = site.node.wait_for(|it| is_this(it) && it.body_bytes == 1);
+                patiently("request", begun).await;
+            }
+            wire.send(frame(3, 0, 1, &[0, 0, 0, code])).await;
+            let line = access_line(&site, &id).await;
+            assert_eq!(line["status"], 499, "{id}: {line}");
+            assert_no_warning(&id);
+            if reader < 2 {
+                let ended = site
+                    .node
+                    .wait_for(|it| is_this(it) && it.answered.is_some());
+                let answered = patiently("end", ended).await.answered;
+                assert_eq!(answered.map(|status| status.as_u16()), Some(400), "{id}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_sql_nodes_own_break_during_an_upload_stays_its_own() {
+    use sidecar_testkit::sql_node::Misbehaviour;
+    let site = site().await;
+    site.node.misbehave(None, 1, Misbehaviour::CloseBeforeHead);
+    let body = json!({"statement": "select 1"}).to_string();
+    let answer = site
+        .client()
+        .post(&site.url("/v1/execute"))
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 502, "{}", answer.text());
+}
