@@ -1,58 +1,25 @@
 //! A lying provider: what it says in a sign-in is refused, and begins nothing.
-use crate::site::{SESSION_COOKIE, Site, assert_refused, authority};
+use crate::{
+    rp::{assert_no_sign_in, settled},
+    site::{Site, assert_refused, authority},
+};
 use sidecar_testkit::{
-    provider::{Algorithm, Endpoint, Lie, Provider, ProviderOptions},
-    sql_node::{SqlNodeOptions, Who},
+    provider::{Endpoint, Lie, Provider, ProviderOptions},
+    sql_node::SqlNodeOptions,
 };
 
-/// Signs in while the provider tells these lies from the redirect on; nothing may come of it.
-async fn assert_no_sign_in(site: &Site, lies: &[Lie], status: u16, code: i64) {
-    let client = site.client();
-    for lie in lies {
-        site.provider.lie(lie.clone());
-    }
-    let before = site.node.token_exchanges();
-    let back = site.nearly_signed_in(&client).await;
-    let answer = client.get(back.as_str()).send().await.unwrap();
-    assert_refused(&answer, status, code, &format!("{lies:?}"));
-    assert!(client.cookies().find(SESSION_COOKIE).is_none(), "{lies:?}");
-    assert_eq!(site.node.token_exchanges(), before, "{lies:?}");
-    site.provider.be_honest();
-}
-
-/// A site that has asked for metadata and keys, so that lies about them come too late.
-async fn settled() -> Site {
-    let site = Site::patient().await;
-    let answer = site.query_as(&site.id_token("alice")).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    site
-}
-
 #[tokio::test]
-async fn every_lie_in_an_id_token_is_refused_with_its_code() {
+async fn further_lies_in_an_id_token_are_refused_with_their_codes() {
     let site = settled().await;
     for (lie, status, code) in [
-        (Lie::WrongNonce, 401, -1231),
-        (Lie::MissingNonce, 401, -1231),
-        (Lie::WrongIssuer, 401, -1232),
-        (Lie::WrongAudience, 401, -1233),
         (Lie::SeveralAudiences, 401, -1233),
         (Lie::ForeignAuthorizedParty, 401, -1233),
-        (Lie::MissingAudience, 401, -1233),
-        (Lie::MissingSubject, 401, -1231),
-        (Lie::MissingIssuedAt, 401, -1231),
-        (Lie::MissingExpiry, 401, -1231),
-        (Lie::Expired, 401, -1228),
         (Lie::IssuedInFuture, 401, -1231),
         (Lie::NotYetValid, 401, -1231),
-        (Lie::BadSignature, 401, -1234),
         (Lie::ForeignKey, 401, -1234),
-        (Lie::AlgorithmNone, 401, -1235),
-        (Lie::Hs256WithPublicKey, 401, -1235),
         (Lie::UnknownKeyId, 401, -1229),
         (Lie::WrongType, 401, -1236),
         (Lie::Critical, 401, -1235),
-        (Lie::BadAtHash, 401, -1231),
     ] {
         assert_no_sign_in(&site, &[lie], status, code).await;
     }
@@ -60,13 +27,12 @@ async fn every_lie_in_an_id_token_is_refused_with_its_code() {
 }
 
 #[tokio::test]
-async fn every_lie_in_a_token_answer_is_refused_with_its_code() {
+async fn lies_in_a_token_answer_are_refused_with_their_codes() {
     let site = settled().await;
     let token = Endpoint::Token;
     for (lie, status, code) in [
         (Lie::TokenError(400, "invalid_grant"), 400, -1203),
         (Lie::TokenError(401, "invalid_client"), 502, -1250),
-        (Lie::TokenError(403, "made_up"), 502, -1221),
         (Lie::TokenError(400, "unauthorized_client"), 502, -1250),
         (Lie::MacTokenType, 502, -1222),
         (Lie::NoIdToken, 502, -1222),
@@ -83,15 +49,11 @@ async fn every_lie_in_a_token_answer_is_refused_with_its_code() {
 }
 
 #[tokio::test]
-async fn lies_on_the_way_back_are_refused_before_the_code_goes_out() {
+async fn doubled_parameters_on_the_way_back_are_refused_before_the_code_goes_out() {
     let site = settled().await;
     for (lie, status, code) in [
-        (Lie::WrongCallbackIssuer, 401, -1232),
-        (Lie::MissingCallbackIssuer, 401, -1232),
         (Lie::DuplicateState, 400, -1254),
         (Lie::DuplicateCode, 400, -1254),
-        (Lie::WrongState, 400, -1203),
-        (Lie::MissingState, 400, -1254),
     ] {
         assert_no_sign_in(&site, &[lie], status, code).await;
     }
@@ -101,7 +63,6 @@ async fn lies_on_the_way_back_are_refused_before_the_code_goes_out() {
 #[tokio::test]
 async fn lies_in_metadata_and_keys_stop_every_sign_in_and_no_start() {
     for (lie, status, code) in [
-        (Lie::AnotherIssuer, 502, -1222),
         (Lie::HttpEndpoints, 502, -1222),
         (Lie::NoJwksUri, 502, -1222),
         (Lie::FiveMegabytesOfKeys, 502, -1222),
@@ -150,11 +111,7 @@ async fn odd_but_honest_key_sets_and_tokens_are_understood() {
     for lies in [
         vec![Lie::ThousandKeys],
         vec![Lie::DuplicateKeyIds],
-        vec![Lie::KeysWithoutIds, Lie::NoKeyId],
         vec![Lie::UnusableKeys],
-        vec![Lie::AudienceArray],
-        vec![Lie::FloatDates],
-        vec![Lie::GroupsAsText],
         vec![Lie::EndlessExpiry],
         vec![Lie::WrongContentType(Endpoint::Jwks)],
     ] {
@@ -172,25 +129,5 @@ async fn odd_but_honest_key_sets_and_tokens_are_understood() {
         let back = site.at_provider(&client, &begun).await;
         let answer = client.get(back.as_str()).send().await.unwrap();
         assert_eq!(answer.status, 200, "{lies:?}: {}", answer.text());
-    }
-}
-
-#[tokio::test]
-async fn every_algorithm_signs_in_and_a_rotation_in_the_middle_does_no_harm() {
-    for algorithm in Algorithm::ALL {
-        let site = Site::start().await;
-        site.provider.sign_with(algorithm);
-        let client = site.signed_in_as("alice").await;
-        assert_eq!(
-            site.query_as(&site.session_cookie(&client)).await.status,
-            200,
-            "{algorithm:?}"
-        );
-        site.provider.rotate_just_before_signing();
-        let client = site.signed_in_as("bob").await;
-        let answer = site.query_as(&site.session_cookie(&client)).await;
-        assert_eq!(answer.status, 200, "{algorithm:?} rotated");
-        let who = Who::Token("bob".to_owned());
-        assert_eq!(site.node.last_request().credential, who, "{algorithm:?}");
     }
 }

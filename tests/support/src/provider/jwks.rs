@@ -15,6 +15,7 @@ pub(crate) fn answer(state: &State) -> Reply {
         match lie {
             Lie::ThousandKeys => keys.splice(0..0, (0..1000).map(strange_key)).for_each(drop),
             Lie::DuplicateKeyIds => keys = with_twins(keys),
+            Lie::SingleKey => keys.retain(|key| key["alg"] == state.algorithm.name()),
             Lie::KeysWithoutIds => keys.iter_mut().for_each(|key| key["kid"] = Value::Null),
             Lie::UnusableKeys => keys.splice(0..0, unusable_keys()).for_each(drop),
             Lie::FiveMegabytesOfKeys => padding = "x".repeat(5 * 1024 * 1024),

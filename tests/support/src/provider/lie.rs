@@ -48,8 +48,14 @@ pub enum Lie {
     ForeignKey,
     /// `alg` is `none`, and there is no signature.
     AlgorithmNone,
+    /// `alg` is `null`.
+    AlgorithmNull,
     /// HS256 with the public key's PEM as the secret.
     Hs256WithPublicKey,
+    /// HS256 with the secret of the client `ocient`, as its registration could ask for.
+    Hs256WithClientSecret,
+    /// It looks encrypted (RFC 7516): five parts, of which the first says so.
+    Encrypted,
     /// `kid` is not in the JWK set.
     UnknownKeyId,
     /// There is no `kid`.
@@ -60,6 +66,10 @@ pub enum Lie {
     Critical,
     /// `at_hash` is of another access token.
     BadAtHash,
+    /// `at_hash` is missing.
+    MissingAtHash,
+    /// `c_hash` is of another code.
+    BadCodeHash,
 
     // The redirect back: applied in `redirect.rs`.
     /// `iss` is another provider (mix-up attack).
@@ -98,6 +108,8 @@ pub enum Lie {
     ThousandKeys,
     /// Harmless: each key id belongs to a foreign key, too.
     DuplicateKeyIds,
+    /// Harmless: of all keys the one that signs.
+    SingleKey,
     /// Harmless: no key has an id (set `NoKeyId`, too).
     KeysWithoutIds,
     /// Harmless: unknown types, secrets, encryption keys and broken keys among the good ones.

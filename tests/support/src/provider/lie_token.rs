@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::lie::Lie;
-use super::mint::{Draft, SignedWith, now};
+use super::mint::{Draft, Form, SignedWith, now};
 use super::token_answer::Kind;
 
 pub(crate) fn distort(lies: &[Lie], kind: Kind, token: &mut Draft) {
@@ -35,6 +35,8 @@ fn claim_lie(lie: &Lie, token: &mut Draft) {
         Lie::IssuedInFuture => token.claim("iat", now() + HOUR),
         Lie::NotYetValid => token.claim("nbf", now() + HOUR),
         Lie::BadAtHash => token.claim("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"),
+        Lie::MissingAtHash => token.without("at_hash"),
+        Lie::BadCodeHash => token.claim("c_hash", "AAAAAAAAAAAAAAAAAAAAAA"),
         Lie::FloatDates => {
             for name in ["iat", "exp", "auth_time"] {
                 if let Some(date) = token.value(name).and_then(Value::as_f64) {
@@ -61,7 +63,12 @@ fn signature_lie(lie: &Lie, token: &mut Draft) {
         Lie::BadSignature => token.signer = SignedWith::Garbled,
         Lie::ForeignKey => token.signer = SignedWith::AnotherKey,
         Lie::AlgorithmNone => token.signer = SignedWith::Nobody,
+        Lie::AlgorithmNull => token.form = Form::NullAlgorithm,
+        Lie::Encrypted => token.form = Form::Encrypted,
         Lie::Hs256WithPublicKey => token.signer = SignedWith::PublicKeyAsSecret,
+        Lie::Hs256WithClientSecret => {
+            token.signer = SignedWith::Secret(b"ocient-secret".to_vec());
+        }
         Lie::UnknownKeyId => token.header("kid", "a-key-that-nobody-published"),
         Lie::NoKeyId => token.header("kid", Value::Null),
         Lie::WrongType => token.header("typ", "at+jwt"),
