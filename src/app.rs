@@ -6,7 +6,7 @@ use crate::{
     endpoints::Endpoints,
     http_client::HttpClient,
     ocient::{OcientTokens, TokenEndpoints},
-    oidc::Provider,
+    oidc::{ClientCredentials, ClientKey, Provider, UnusableKey},
     proxy::{Proxy, Shared},
     route::Routes,
     seal::{KeyRing, SealError},
@@ -15,7 +15,7 @@ use crate::{
     session::{SessionError, Sessions},
     store_file::{StoreFile, StoreFileError},
     telemetry::{Telemetry, chain},
-    tls::{Certificate, TlsError, client_config, server_config},
+    tls::{Certificate, TlsError, client_config, client_config_as, server_config},
     upstream::{Origin, Upstream},
 };
 use hyper::service::service_fn;
@@ -47,6 +47,14 @@ pub enum StartError {
         what: String,
         /// What is wrong.
         source: SecretError,
+    },
+    /// The private key of our application at a provider.
+    #[error("client_key of provider {provider}")]
+    ClientKey {
+        /// Its name.
+        provider: String,
+        /// What is wrong.
+        source: UnusableKey,
     },
     /// Certificates or authorities.
     #[error("TLS")]
@@ -234,17 +242,31 @@ fn listeners(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
 
 fn providers(config: &Config) -> Result<Vec<Arc<Provider>>, StartError> {
     let provider = |provider: &config::Provider| {
-        let secret = match &provider.client_secret {
-            None => None,
-            Some(source) => Some(read(source, || {
-                format!("secret of provider {}", provider.name)
-            })?),
+        let auth = &provider.client_auth;
+        let name = &provider.name;
+        let secret = read_optional(&auth.secret, || format!("secret of provider {name}"))?;
+        let pem = read_optional(&auth.key, || format!("client key of provider {name}"))?;
+        let key = pem.as_ref().map(ClientKey::from_pem).transpose();
+        let key = key.map_err(|source| StartError::ClientKey {
+            provider: name.clone(),
+            source,
+        })?;
+        let tls = match (&auth.certificate, &pem) {
+            (Some(certificate), Some(pem)) => client_config_as(&provider.trust, certificate, pem)?,
+            _ => client_config(&provider.trust)?,
         };
-        let tls = client_config(&provider.trust)?;
         let http = HttpClient::new(tls, PROVIDER_TIMEOUT, PROVIDER_ANSWER);
-        Ok(Provider::new(provider, secret, http))
+        let credentials = ClientCredentials { secret, key };
+        Ok(Provider::new(provider, credentials, http))
     };
     config.providers.iter().map(provider).collect()
+}
+
+fn read_optional(
+    source: &Option<config::SecretSource>,
+    what: impl FnOnce() -> String,
+) -> Result<Option<Secret>, StartError> {
+    source.as_ref().map(|source| read(source, what)).transpose()
 }
 
 fn passwords(config: &Config) -> Result<HashMap<String, Secret>, StartError> {

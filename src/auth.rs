@@ -308,7 +308,9 @@ fn takes_tokens(provider: &Provider) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Trust, http_client::HttpClient, tls::client_config};
+    use crate::{
+        config::Trust, http_client::HttpClient, oidc::ClientCredentials, tls::client_config,
+    };
     use std::{path::Path, time::Duration};
 
     fn providers(tables: &str) -> Vec<Arc<Provider>> {
@@ -322,7 +324,7 @@ mod tests {
             let tls = client_config(&Trust::Nobody).unwrap();
             HttpClient::new(tls, Duration::from_secs(1), 1)
         };
-        let provider = |provider| Provider::new(provider, None, http());
+        let provider = |provider| Provider::new(provider, ClientCredentials::default(), http());
         config.providers.iter().map(provider).collect()
     }
 

@@ -9,8 +9,10 @@
 //!                                                        └─▶ Identity
 //! ```
 mod algorithm;
+mod assertion;
 mod claims;
 mod client_auth;
+mod client_key;
 mod error;
 mod json;
 mod jws;
@@ -28,6 +30,8 @@ mod token_answer;
 mod token_endpoint;
 mod verify;
 
+pub use client_auth::ClientCredentials;
+pub use client_key::{ClientKey, UnusableKey};
 pub use error::{Cause, OAuthError, OidcError, TokenFault};
 pub use jws::unverified_issuer;
 pub use provider::Provider;

@@ -4,7 +4,7 @@ mod pinned;
 mod trust;
 
 pub use certificate::Certificate;
-pub use trust::client_config;
+pub use trust::{client_config, client_config_as};
 
 use crate::config::{Tls, TlsVersion};
 use rustls::{

@@ -1,16 +1,23 @@
 //! A look at the files and secrets that a configuration names: offline, read-only.
 use super::{
+    algorithm::Algorithm,
     fault::Fault,
     secret_source::{SecretError, SecretSource, credentials_directory},
 };
-use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
+use crate::secret::Secret;
+use rustls::{
+    crypto::aws_lc_rs::{self, sign::any_supported_type},
+    sign::{CertifiedKey, SigningKey},
+};
 use rustls_pki_types::{
     CertificateDer, PrivateKeyDer,
     pem::{self, PemObject},
 };
 use std::{
     error::Error,
+    fmt::Display,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Something outside of the file that a key of it names.
@@ -27,6 +34,13 @@ pub(super) enum Use {
     Authorities(PathBuf),
     /// A secret.
     Secret(SecretSource),
+    /// A private key that signs, with this algorithm.
+    SigningKey(SecretSource, Option<Algorithm>),
+    /// The key of a certificate that we show.
+    ClientKeyPair {
+        certificate: PathBuf,
+        private_key: SecretSource,
+    },
 }
 
 /// What can be said of a [`Use`] that is not wrong.
@@ -48,20 +62,77 @@ impl Use {
                 certificate,
                 private_key,
             } => key_pair(certificate, private_key),
-            Self::Secret(source) => secret(source),
+            Self::Secret(source) => secret(source).map(|seen| match seen {
+                Seen::Content(_) => Finding::Sound,
+                Seen::Nothing(why) => Finding::Unseen(why),
+            }),
+            Self::SigningKey(source, algorithm) => signing_key(source, *algorithm),
+            Self::ClientKeyPair {
+                certificate,
+                private_key,
+            } => client_key_pair(certificate, private_key),
         }
     }
 }
 
-fn secret(source: &SecretSource) -> Result<Finding, Fault> {
+/// What a look at a secret shows.
+enum Seen {
+    Content(Secret),
+    Nothing(String),
+}
+
+fn secret(source: &SecretSource) -> Result<Seen, Fault> {
     match source.read_with(credentials_directory().as_deref()) {
-        Ok(_) => Ok(Finding::Sound),
+        Ok(secret) => Ok(Seen::Content(secret)),
         // The operator's shell has neither the unit's credentials nor its environment.
         Err(error @ (SecretError::NoCredentials(_) | SecretError::NoVariable(_))) => {
-            Ok(Finding::Unseen(error.to_string()))
+            Ok(Seen::Nothing(error.to_string()))
         }
         Err(error) => Err(Fault::new(with_causes(&error))),
     }
+}
+
+fn signing_key(source: &SecretSource, algorithm: Option<Algorithm>) -> Result<Finding, Fault> {
+    // A secret that cannot be read is reported where it is named.
+    let Ok(Seen::Content(pem)) = secret(source) else {
+        return Ok(Finding::Sound);
+    };
+    let can = |key: &Arc<dyn SigningKey>, algorithm: Algorithm| {
+        key.choose_scheme(&[algorithm.scheme()]).is_some()
+    };
+    let key = private_key_in(&pem).and_then(|key| any_supported_type(&key).ok());
+    let key = key.filter(|key| {
+        Algorithm::OF_OUR_KEYS
+            .iter()
+            .any(|algorithm| can(key, *algorithm))
+    });
+    let Some(key) = key else {
+        let fault = Fault::new(format!("{source} is no private key that can be used"));
+        return Err(fault
+            .cure("RSA of 2048 bits or more, P-256, P-384 or Ed25519, in PEM without a password"));
+    };
+    match algorithm {
+        Some(algorithm) if !can(&key, algorithm) => Err(Fault::new(format!(
+            "{source} cannot sign with `token_endpoint_auth_signing_alg`"
+        ))
+        .cure("name an algorithm of its kind, or leave that key out")),
+        _ => Ok(Finding::Sound),
+    }
+}
+
+fn client_key_pair(certificate: &Path, source: &SecretSource) -> Result<Finding, Fault> {
+    // What is wrong with one of the two alone is reported where it is named.
+    let (Ok(chain), Ok(Seen::Content(pem))) = (certificates(certificate), secret(source)) else {
+        return Ok(Finding::Sound);
+    };
+    match private_key_in(&pem) {
+        Some(key) => pair(chain, key, source, certificate),
+        None => Ok(Finding::Sound),
+    }
+}
+
+fn private_key_in(pem: &Secret) -> Option<PrivateKeyDer<'static>> {
+    PrivateKeyDer::from_pem_slice(pem.expose().as_bytes()).ok()
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
@@ -96,17 +167,24 @@ fn key_pair(certificate: &Path, private_key: &Path) -> Result<Finding, Fault> {
     let Ok(chain) = certificates(certificate) else {
         return Ok(Finding::Sound);
     };
+    pair(chain, key, private_key.display(), certificate)
+}
+
+/// Whether `key`, which the operator knows as `name`, is that of the certificate.
+fn pair(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    name: impl Display,
+    certificate: &Path,
+) -> Result<Finding, Fault> {
+    let certificate = certificate.display();
     match CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()) {
         Ok(_) => Ok(Finding::Sound),
         Err(rustls::Error::InconsistentKeys(_)) => Err(Fault::new(format!(
-            "{} is not the key of {}",
-            private_key.display(),
-            certificate.display()
+            "{name} is not the key of {certificate}"
         ))),
         Err(error) => Err(Fault::new(format!(
-            "{} with {} cannot be used: {error}",
-            private_key.display(),
-            certificate.display()
+            "{name} with {certificate} cannot be used: {error}"
         ))),
     }
 }

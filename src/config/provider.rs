@@ -2,9 +2,9 @@
 use super::{
     addresses::issuer,
     algorithm::Algorithm,
+    client_auth::ClientAuth,
     fault::Fault,
     pattern::{Pattern, pattern},
-    secret_source::SecretSource,
     section::Section,
     trust::Trust,
     units::duration,
@@ -23,8 +23,8 @@ pub struct Provider {
     pub trust: Trust,
     /// Our application at the provider.
     pub client_id: String,
-    /// Its secret; `None`: a public client.
-    pub client_secret: Option<SecretSource>,
+    /// How it proves itself; with nothing to do so a public client.
+    pub client_auth: ClientAuth,
     /// Asked for at sign-in; holds `openid`. Default `openid`, `profile`, `email`.
     pub scopes: Vec<String>,
     /// Accepted in access tokens besides `client_id`; default none.
@@ -94,7 +94,7 @@ impl Provider {
         let issuer = section.required("issuer", string(issuer));
         let ca = section.authorities("ca");
         let client_id = section.required("client_id", string(text));
-        let client_secret = section.optional_secret("client_secret");
+        let client_auth = ClientAuth::read(section);
         let scopes = scopes(section);
         let audiences = section.list("audiences", "[]", string(text));
         let algorithms = Algorithm::list(section);
@@ -119,7 +119,7 @@ impl Provider {
             issuer,
             trust,
             client_id,
-            client_secret: client_secret?,
+            client_auth: client_auth?,
             scopes: scopes?,
             audiences: audiences?,
             algorithms: algorithms?,

@@ -1,4 +1,5 @@
 //! Tests of the whole loader.
+mod client_auth;
 mod files;
 mod mistakes;
 mod secrecy;

@@ -1,8 +1,6 @@
 //! The provider's metadata (OpenID Connect Discovery 1.0): parsed, and checked against the
 //! configuration.
-use openidconnect::{
-    AuthUrl, EndSessionUrl, JsonWebKeySetUrl, RevocationUrl, TokenUrl, core::CoreClientAuthMethod,
-};
+use openidconnect::{AuthUrl, EndSessionUrl, JsonWebKeySetUrl, RevocationUrl, TokenUrl};
 use serde::Deserialize;
 use url::{Host, Url};
 
@@ -16,10 +14,19 @@ pub(super) struct Metadata {
     pub(super) jwks_uri: JsonWebKeySetUrl,
     pub(super) revocation_endpoint: Option<RevocationUrl>,
     pub(super) end_session_endpoint: Option<EndSessionUrl>,
-    pub(super) token_endpoint_auth_methods_supported: Option<Vec<CoreClientAuthMethod>>,
+    pub(super) token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    pub(super) token_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
+    mtls_endpoint_aliases: Option<MtlsEndpoints>,
     /// RFC 9207 section 3.
     #[serde(default)]
     pub(super) authorization_response_iss_parameter_supported: bool,
+}
+
+/// Where to go instead with a client certificate (RFC 8705 section 5).
+#[derive(Default, Deserialize)]
+struct MtlsEndpoints {
+    token_endpoint: Option<TokenUrl>,
+    revocation_endpoint: Option<RevocationUrl>,
 }
 
 /// Why a document is not the metadata of the configured provider.
@@ -51,10 +58,24 @@ impl Metadata {
         }
     }
 
+    /// Puts the endpoints that ask for a client certificate in the places of those that do not.
+    pub(super) fn use_mtls_endpoints(&mut self) {
+        let aliases = self.mtls_endpoint_aliases.take().unwrap_or_default();
+        if let Some(endpoint) = aliases.token_endpoint {
+            self.token_endpoint = endpoint;
+        }
+        self.revocation_endpoint = aliases
+            .revocation_endpoint
+            .or(self.revocation_endpoint.take());
+    }
+
     /// The first endpoint without TLS; on loopback it may be missing if the issuer, too, is
     /// plain http on loopback.
     fn insecure_endpoint(&self, is_local: bool) -> Option<&'static str> {
         let revocation = self.revocation_endpoint.as_ref();
+        let aliases = self.mtls_endpoint_aliases.as_ref();
+        let mtls_token = aliases.and_then(|aliases| aliases.token_endpoint.as_ref());
+        let mtls_revocation = aliases.and_then(|aliases| aliases.revocation_endpoint.as_ref());
         let end_session = self.end_session_endpoint.as_ref();
         let endpoints = [
             (
@@ -65,6 +86,11 @@ impl Metadata {
             ("jwks_uri", Some(self.jwks_uri.url())),
             ("revocation_endpoint", revocation.map(|url| url.url())),
             ("end_session_endpoint", end_session.map(|url| url.url())),
+            ("mtls token_endpoint", mtls_token.map(|url| url.url())),
+            (
+                "mtls revocation_endpoint",
+                mtls_revocation.map(|url| url.url()),
+            ),
         ];
         endpoints.into_iter().find_map(|(name, url)| {
             let url = url?;

@@ -1,7 +1,11 @@
 //! Tests only: keys, tokens and a configuration, as a provider and an operator would make them.
 use super::keys::KeySet;
-use crate::config::{Algorithm, Flow, Provider};
+use crate::{
+    config::{Algorithm, Flow, Provider},
+    secret::Secret,
+};
 use aws_lc_rs::{
+    encoding::{AsDer, Pkcs8V1Der},
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
@@ -10,7 +14,10 @@ use aws_lc_rs::{
         RsaEncoding, RsaKeyPair,
     },
 };
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 use std::{
     sync::LazyLock,
@@ -100,6 +107,22 @@ impl Mint {
         }
     }
 
+    /// The private half, as an operator keeps it.
+    pub(super) fn pem(&self) -> Secret {
+        let der = match &self.pair {
+            Pair::Rsa(pair, _) => AsDer::<Pkcs8V1Der<'_>>::as_der(pair)
+                .unwrap()
+                .as_ref()
+                .to_vec(),
+            Pair::Elliptic(pair, _) => pair.to_pkcs8v1().unwrap().as_ref().to_vec(),
+            Pair::Ed25519(pair) => pair.to_pkcs8v1().unwrap().as_ref().to_vec(),
+        };
+        let text = BASE64_STANDARD.encode(der);
+        Secret::new(format!(
+            "-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"
+        ))
+    }
+
     /// The header that its tokens normally have.
     pub(super) fn header(&self) -> Value {
         json!({"alg": self.alg, "kid": self.kid, "typ": "JWT"})
@@ -166,7 +189,7 @@ pub(super) fn rules() -> Provider {
         issuer: ISSUER.to_owned(),
         trust: crate::config::Trust::System,
         client_id: "ocient".to_owned(),
-        client_secret: None,
+        client_auth: crate::config::ClientAuth::default(),
         scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
         audiences: Vec::new(),
         algorithms: vec![

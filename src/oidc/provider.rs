@@ -3,7 +3,7 @@
 mod tests;
 
 use super::{
-    Expect, Identity, OidcError, TokenFault,
+    ClientCredentials, Expect, Identity, OidcError, TokenFault,
     jws::Jws,
     keys::KeySet,
     latest::Latest,
@@ -36,7 +36,7 @@ impl Provider {
     /// Does no I/O: an unreachable provider never stops the start.
     pub fn new(
         config: &config::Provider,
-        client_secret: Option<Secret>,
+        credentials: ClientCredentials,
         http: HttpClient,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -44,7 +44,7 @@ impl Provider {
             keys: Latest::new(&config.name, UNKNOWN_KEY_PAUSE),
             remote: Arc::new(Remote {
                 config: config.clone(),
-                client_secret,
+                credentials,
                 http,
             }),
         })

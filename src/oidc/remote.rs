@@ -1,14 +1,13 @@
 //! `Remote`: what is asked of one provider over HTTP, and what its failures mean.
 use super::{
     OidcError,
-    client_auth::ClientAuth,
+    client_auth::{ClientAuth, ClientCredentials},
     keys::KeySet,
     metadata::{self, Metadata},
 };
 use crate::{
     config,
     http_client::{HttpClient, HttpClientError},
-    secret::Secret,
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -17,7 +16,7 @@ use std::{fmt::Display, sync::Arc};
 /// One provider as seen over the network.
 pub(super) struct Remote {
     pub(super) config: config::Provider,
-    pub(super) client_secret: Option<Secret>,
+    pub(super) credentials: ClientCredentials,
     pub(super) http: HttpClient,
 }
 
@@ -39,12 +38,16 @@ impl Remote {
         if !is_json(&answer) {
             return Err(self.nonsense("its metadata does not come as application/json"));
         }
-        let metadata = Metadata::parse(answer.body(), &self.config.issuer)
+        let mut metadata = Metadata::parse(answer.body(), &self.config.issuer)
             .map_err(|error| self.nonsense(error))?;
         let keys = self.keys(metadata.jwks_uri.as_str()).await?;
+        let client_auth = ClientAuth::choose(&self.config, &self.credentials, &metadata);
+        if matches!(client_auth, ClientAuth::Certificate) {
+            metadata.use_mtls_endpoints();
+        }
         let discovered = Discovered {
-            client_auth: ClientAuth::choose(self.client_secret.as_ref(), &metadata),
             metadata,
+            client_auth,
         };
         Ok((discovered, keys))
     }

@@ -1,6 +1,6 @@
 //! Tests only: a provider's HTTP side on plain loopback, which answers what it is told to.
 use super::{
-    Provider,
+    ClientCredentials, Provider,
     mint::{self, Mint},
 };
 use crate::{config, http_client::HttpClient, secret::Secret};
@@ -153,7 +153,11 @@ pub(super) fn provider(config: &config::Provider, secret: Option<&str>) -> Arc<P
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
     let http = HttpClient::new(tls, Duration::from_secs(10), 2 * 1024 * 1024);
-    Provider::new(config, secret.map(Secret::new), http)
+    let credentials = ClientCredentials {
+        secret: secret.map(Secret::new),
+        ..ClientCredentials::default()
+    };
+    Provider::new(config, credentials, http)
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {

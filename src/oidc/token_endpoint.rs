@@ -9,6 +9,7 @@ use super::{
 use crate::secret::Secret;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
+use std::time::SystemTime;
 use url::{Url, form_urlencoded::Serializer};
 
 impl Remote {
@@ -36,7 +37,11 @@ impl Remote {
     ) -> Result<Request<Vec<u8>>, OidcError> {
         let mut body = Serializer::new(String::new());
         body.extend_pairs(form);
-        let authorization = client_auth.add_to(&mut body, &self.config.client_id);
+        // The one place that asks the clock: a statement is as old as the request it is for.
+        let now = SystemTime::now();
+        let authorization = client_auth
+            .add_to(&mut body, &self.config.client_id, now)
+            .map_err(|error| self.nonsense(error))?;
         let mut request = Request::post(endpoint.as_str())
             .header(header::ACCEPT, "application/json")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");

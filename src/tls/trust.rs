@@ -1,7 +1,8 @@
 //! Whom we trust when we connect: the system, one authority file, or one certificate.
 use super::{TlsError, certificates_in, pinned::Pinned, provider};
-use crate::config::Trust;
-use rustls::{ClientConfig, RootCertStore};
+use crate::{config::Trust, secret::Secret};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert};
+use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 use std::{path::Path, sync::Arc};
 
 /// What connections to a SQL node or a provider speak: TLS 1.2 and 1.3 with a verified peer.
@@ -9,6 +10,31 @@ use std::{path::Path, sync::Arc};
 /// # Errors
 /// An authority file that cannot be used, or a system without a trust store.
 pub fn client_config(trust: &Trust) -> Result<ClientConfig, TlsError> {
+    Ok(verifying(trust)?.with_no_client_auth())
+}
+
+/// The same, and the certificate in the PEM file `certificate` is shown to whoever asks for
+/// one; `key` is its key in PEM.
+///
+/// # Errors
+/// As above, or a certificate and key that cannot be used together.
+pub fn client_config_as(
+    trust: &Trust,
+    certificate: &Path,
+    key: &Secret,
+) -> Result<ClientConfig, TlsError> {
+    let chain = certificates_in(certificate)?;
+    let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes());
+    // The parser's error may quote what it read.
+    let key =
+        key.map_err(|_| TlsError::Key(rustls::Error::General("not a key in PEM".to_owned())))?;
+    let builder = verifying(trust)?;
+    builder
+        .with_client_auth_cert(chain, key)
+        .map_err(TlsError::Key)
+}
+
+fn verifying(trust: &Trust) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Rustls)?;
@@ -19,8 +45,7 @@ pub fn client_config(trust: &Trust) -> Result<ClientConfig, TlsError> {
         Trust::Pinned(digest) => builder
             .dangerous() // the name of the door; the pin is stricter than any authority
             .with_custom_certificate_verifier(Arc::new(Pinned::new(*digest, provider()))),
-    }
-    .with_no_client_auth())
+    })
 }
 
 /// The authorities of one PEM file, all of which must be usable.

@@ -8,6 +8,7 @@ mod browser_sign_in;
 mod browser_sign_in_attacks;
 mod browser_sign_in_begin;
 mod browser_sign_in_state;
+mod client_auth;
 mod cross_site;
 mod drain;
 mod errors;

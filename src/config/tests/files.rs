@@ -8,7 +8,7 @@ use std::{
 use tempfile::TempDir;
 
 /// A folder with a sound configuration, its certificate and key, and one of another key.
-fn folder() -> TempDir {
+pub(super) fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     for name in ["server", "other"] {
         let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -19,14 +19,14 @@ fn folder() -> TempDir {
     folder
 }
 
-fn write(folder: &TempDir, name: &str, content: &str, mode: u32) {
+pub(super) fn write(folder: &TempDir, name: &str, content: &str, mode: u32) {
     let path = folder.path().join(name);
     fs::write(&path, content).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
 }
 
 /// Checks a configuration in `folder` with `added` at its end.
-fn check(folder: &TempDir, added: &str) -> Result<Checked, Mistakes> {
+pub(super) fn check(folder: &TempDir, added: &str) -> Result<Checked, Mistakes> {
     let text = format!(
         "{}{added}\n",
         super::LEAST.replace("/keys/server.key", "server.key")

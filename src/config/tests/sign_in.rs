@@ -1,7 +1,7 @@
 //! What goes together with what: URLs, providers, accounts, grants and callbacks.
 use super::{LEAST, load};
 
-const PROVIDER: &str = "[[provider]]
+pub(super) const PROVIDER: &str = "[[provider]]
 name = 'corp'
 issuer = 'https://idp.example.com'
 client_id = 'ocient'
@@ -14,7 +14,7 @@ password = { env = 'ANALYST_PASSWORD' }
 ";
 
 /// Asserts that `text` is one mistake, in the line that holds `line`.
-fn assert_refused(text: &str, line: &str, what: &str, cure: &str) {
+pub(super) fn assert_refused(text: &str, line: &str, what: &str, cure: &str) {
     let mistakes = load(text).expect_err(line);
     let shown = mistakes.to_string();
     assert_eq!(mistakes.count(), 1, "{shown}");

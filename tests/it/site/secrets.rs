@@ -6,8 +6,9 @@ use sidecar_testkit::{secrets, sql_node::COOKIE};
 use std::collections::BTreeSet;
 
 /// Members of bodies, queries and forms that hold secrets.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "access_token",
+    "client_assertion",
     "client_secret",
     "code",
     "code_verifier",

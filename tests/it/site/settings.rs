@@ -56,6 +56,11 @@ impl Settings {
         self.provider.insert(key.to_owned(), value.to_owned());
     }
 
+    /// Takes `key` of the `[[provider]]` away.
+    pub(crate) fn no_provider(&mut self, key: &str) {
+        self.provider.remove(key);
+    }
+
     /// Adds a `[[grant]]` with these lines of TOML.
     pub(crate) fn grant(&mut self, lines: &str) {
         self.grants.push(lines.to_owned());

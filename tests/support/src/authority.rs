@@ -12,6 +12,8 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::RootCertStore;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -83,11 +85,27 @@ impl Authority {
 
     /// TLS settings of a server with these names: TLS 1.2 and 1.3, ALPN `http/1.1`.
     pub fn server_config(&self, names: &[&str]) -> rustls::ServerConfig {
+        self.server_config_with(names, WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// The same, for a server that asks for a client certificate of this authority and does without one, too.
+    pub fn asking_server_config(&self, names: &[&str]) -> rustls::ServerConfig {
+        let roots = Arc::new(self.roots());
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, crypto());
+        let verifier = verifier.allow_unauthenticated().build();
+        self.server_config_with(names, verifier.expect("there is an authority"))
+    }
+
+    fn server_config_with(
+        &self,
+        names: &[&str],
+        verifier: Arc<dyn ClientCertVerifier>,
+    ) -> rustls::ServerConfig {
         let issued = self.issue(names);
         let mut config = rustls::ServerConfig::builder_with_provider(crypto())
             .with_safe_default_protocol_versions()
             .expect("the provider knows TLS 1.2 and 1.3")
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier)
             .with_single_cert(issued.chain(), issued.key())
             .expect("the certificate fits its key");
         config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -75,7 +75,11 @@ impl Provider {
             address.port(),
             options.path
         );
-        let tls = options.authority.server_config(&["localhost", "127.0.0.1"]);
+        let names = ["localhost", "127.0.0.1"];
+        let tls = match options.asks_certificates {
+            true => options.authority.asking_server_config(&names),
+            false => options.authority.server_config(&names),
+        };
         let tls = TlsAcceptor::from(Arc::new(tls));
         let shared = Arc::new(Shared::new(options, issuer));
         let (commands, orders) = unbounded_channel();

@@ -6,6 +6,7 @@ use http::{StatusCode, header};
 use url::form_urlencoded;
 
 use super::assertion;
+use super::endpoint::MTLS;
 use super::exchange::{Reply, duplicate, oauth_error};
 use super::options::ClientEntry;
 use super::shared::{Recorded, Shared, State};
@@ -27,6 +28,10 @@ pub(crate) fn check(
         .client(&id.id)
         .ok_or_else(|| refuse("unknown client"))?;
     let client = client.clone();
+    let method = match (method, &client.certificate) {
+        ("none", Some(_)) => "tls_client_auth",
+        (method, _) => method,
+    };
     if client
         .auth_method
         .as_deref()
@@ -37,6 +42,11 @@ pub(crate) fn check(
     let good = match (&id.secret, &id.assertion) {
         (_, Some(assertion)) => assertion::check(shared, state, &client, assertion),
         (Some(secret), None) => client.secret.as_ref() == Some(secret),
+        (None, None) if client.certificate.is_some() => {
+            let path = call.target.strip_prefix(shared.options.path.as_str());
+            client.certificate == call.certificate
+                && path.is_some_and(|path| path.starts_with(MTLS))
+        }
         (None, None) => client.secret.is_none() && client.keys.is_none(),
     };
     good.then_some(client)

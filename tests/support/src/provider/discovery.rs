@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, MTLS};
 use super::exchange::{Reply, json_reply};
 use super::keys::Algorithm;
 use super::lie::Lie;
@@ -50,6 +50,16 @@ fn honest(shared: &Shared) -> Value {
     });
     if shared.options.offers_par || shared.options.requires_par {
         metadata["pushed_authorization_request_endpoint"] = shared.url(Endpoint::Par).into();
+    }
+    if shared.options.asks_certificates {
+        let alias = |endpoint: Endpoint| format!("{}{MTLS}/{}", shared.issuer, endpoint.name());
+        metadata["mtls_endpoint_aliases"] = json!({
+            "token_endpoint": alias(Endpoint::Token),
+            "revocation_endpoint": alias(Endpoint::Revoke),
+            "introspection_endpoint": alias(Endpoint::Introspect),
+            "pushed_authorization_request_endpoint": alias(Endpoint::Par),
+            "device_authorization_endpoint": alias(Endpoint::DeviceAuthorization),
+        });
     }
     metadata
 }

@@ -58,6 +58,7 @@ impl Endpoint {
         if path == "/.well-known/openid-configuration" {
             return Self::Discovery;
         }
+        let path = path.strip_prefix(MTLS).unwrap_or(path);
         let name = path.strip_prefix('/').unwrap_or(path);
         let mut named = Self::NAMED.iter();
         named
@@ -65,6 +66,9 @@ impl Endpoint {
             .map_or(Self::Other, |(endpoint, _)| *endpoint)
     }
 }
+
+/// Below it are the endpoints for those who show a certificate (RFC 8705 section 5).
+pub(crate) const MTLS: &str = "/mtls";
 
 impl From<&str> for Endpoint {
     /// # Panics

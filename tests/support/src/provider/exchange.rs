@@ -13,7 +13,11 @@ use super::shared::{Recorded, Shared};
 pub(crate) type Reply = Response<Bytes>;
 
 /// Reads a request; a body that is too long or breaks off counts as none.
-pub(crate) async fn read(shared: &Shared, request: Request<Incoming>) -> Recorded {
+pub(crate) async fn read(
+    shared: &Shared,
+    request: Request<Incoming>,
+    certificate: Option<Vec<u8>>,
+) -> Recorded {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LONGEST_BODY).collect().await;
     let body = body.map_or_else(|_| Bytes::new(), |body| body.to_bytes());
@@ -35,6 +39,7 @@ pub(crate) async fn read(shared: &Shared, request: Request<Incoming>) -> Recorde
         method: head.method,
         headers: head.headers,
         body,
+        certificate,
     }
 }
 

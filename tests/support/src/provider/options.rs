@@ -42,6 +42,8 @@ pub struct ProviderOptions {
     pub device_interval: Duration,
     /// `token_endpoint_auth_methods_supported`.
     pub auth_methods: Vec<String>,
+    /// Asks for client certificates of its authority, and serves those who show one at `/mtls`, too.
+    pub asks_certificates: bool,
 }
 
 /// Somebody who can sign in.
@@ -68,6 +70,8 @@ pub struct ClientEntry {
     pub secret: Option<String>,
     /// The only way of authentication it may use; any that fits when `None`.
     pub auth_method: Option<String>,
+    /// Its certificate for `tls_client_auth`, in DER.
+    pub certificate: Option<Vec<u8>>,
     /// Its public keys for `private_key_jwt`, a JWK set.
     pub keys: Option<Value>,
     /// The redirect URIs, compared byte for byte.
@@ -107,6 +111,7 @@ impl ProviderOptions {
             auth_methods: ["client_secret_basic", "client_secret_post", "none"]
                 .map(str::to_owned)
                 .to_vec(),
+            asks_certificates: false,
         }
     }
 }
@@ -150,6 +155,7 @@ impl ClientEntry {
     /// A client without a secret.
     pub fn public(id: &str) -> Self {
         Self {
+            certificate: None,
             id: id.to_owned(),
             secret: None,
             auth_method: None,

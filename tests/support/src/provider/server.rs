@@ -108,9 +108,12 @@ async fn serve(shared: Arc<Shared>, tls: TlsAcceptor, tcp: TcpStream) {
     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_LIMIT, tls.accept(tcp)).await else {
         return;
     };
+    let (_, session) = stream.get_ref();
+    let shown = session.peer_certificates().and_then(<[_]>::first);
+    let certificate = shown.map(|certificate| certificate.to_vec());
     let service = service_fn(move |request: Request<Incoming>| {
-        let shared = shared.clone();
-        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+        let (shared, certificate) = (shared.clone(), certificate.clone());
+        async move { Ok::<_, Infallible>(answer(&shared, request, certificate).await) }
     });
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     drop(connection.await);
@@ -119,8 +122,9 @@ async fn serve(shared: Arc<Shared>, tls: TlsAcceptor, tcp: TcpStream) {
 async fn answer(
     shared: &Shared,
     request: Request<Incoming>,
+    certificate: Option<Vec<u8>>,
 ) -> http::Response<transport::ReplyBody> {
-    let call = exchange::read(shared, request).await;
+    let call = exchange::read(shared, request, certificate).await;
     let endpoint = call.endpoint;
     shared.lock().record(call.clone());
     shared.arrivals.send_modify(|count| *count += 1);

@@ -61,6 +61,8 @@ pub struct Recorded {
     pub form: Vec<(String, String)>,
     /// The body, up to 64 KiB.
     pub body: Bytes,
+    /// The certificate that the client showed on this connection, in DER.
+    pub certificate: Option<Vec<u8>>,
 }
 
 impl Recorded {
