@@ -66,7 +66,11 @@ async fn a_browser_that_wanted_no_page_is_told_who_is_signed_in() {
         answer.header("content-type"),
         Some("text/html; charset=utf-8")
     );
-    assert!(answer.text().contains("<b>bob</b>"), "{}", answer.text());
+    assert!(
+        answer.text().contains("<bdi>bob</bdi>"),
+        "{}",
+        answer.text()
+    );
 }
 
 #[tokio::test]
