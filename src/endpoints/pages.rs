@@ -6,14 +6,17 @@ use std::time::{Duration, SystemTime};
 /// out.
 pub(super) fn signed_in(session: &Session<SignedIn>, now: SystemTime) -> Page {
     let identity = &session.record.identity;
+    let (end, idle) = (instant(session.expires_at), unused_end(session, now));
+    let mut facts = vec![
+        ("User", identity.username()),
+        ("Database", &session.record.database),
+        ("Signed in by", identity.provider()),
+        ("Session ends", &end),
+    ];
+    facts.extend(idle.as_deref().map(|idle| ("If not used", idle)));
     Page::new("Signed in")
         .text("This browser is signed in. You can close this page.")
-        .facts(&[
-            ("User", identity.username()),
-            ("Database", &session.record.database),
-            ("Signed in by", identity.provider()),
-            ("Session ends", &end(session, now)),
-        ])
+        .facts(&facts)
         .button("Sign out", "/v1/logout")
 }
 
@@ -33,15 +36,11 @@ pub(super) fn signed_out(at_provider: Option<&str>) -> Page {
     }
 }
 
-/// The latest end, and how long the session may lie idle until then.
-fn end(session: &Session<SignedIn>, now: SystemTime) -> String {
-    let latest = session.expires_at;
-    let unused = session.ends_at().duration_since(now).unwrap_or_default();
-    let latest = instant(latest);
-    match session.ends_at() < session.expires_at {
-        true => format!("{latest}, or once unused for {}", span(unused)),
-        false => latest,
-    }
+/// How long the session may lie idle, where that ends it sooner.
+fn unused_end(session: &Session<SignedIn>, now: SystemTime) -> Option<String> {
+    let end = session.ends_at();
+    let idle = end.duration_since(now).unwrap_or_default();
+    (end < session.expires_at).then(|| format!("ends after {}", span(idle)))
 }
 
 /// To the minute and in UTC: no script tells the browser's own time zone.

@@ -1,6 +1,7 @@
 //! End to end: the built program with parts that nobody here wrote, a certified OpenID provider,
-//! curl, Python's requests and systemd's own tools. `tests/run` installs them.
+//! a browser, curl, Python's requests and systemd's own tools. `tests/run` installs them.
 
+mod browser;
 mod clients;
 mod crash;
 mod keys;

@@ -35,6 +35,30 @@ pub(crate) fn node() -> PathBuf {
     node.into()
 }
 
+/// The folder of what drives a browser.
+///
+/// # Panics
+/// When it is not installed.
+pub(crate) fn browser() -> PathBuf {
+    let folder = Path::new(ROOT).join("tests/e2e/browser");
+    let package = folder.join("node_modules/playwright-core");
+    assert!(
+        package.exists(),
+        "{} is missing: run tests/run, or install the browser's npm packages with\n\
+         npm --prefix tests/e2e/browser ci",
+        package.display()
+    );
+    folder
+}
+
+/// The browser that it drives.
+///
+/// # Panics
+/// When it is not installed.
+pub(crate) fn chromium() -> PathBuf {
+    find("chromium", "chromium")
+}
+
 /// A Python that has requests.
 ///
 /// # Panics
@@ -77,12 +101,14 @@ pub(crate) fn release() -> PathBuf {
 /// # Panics
 /// When it is not installed; `package` is Debian's.
 pub(crate) fn require(command: &str, package: &str) {
-    let found = env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(command).exists()));
-    assert!(
-        found,
-        "{command} is missing: run tests/run, or install {package}"
-    );
+    find(command, package);
+}
+
+fn find(command: &str, package: &str) -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut places = env::split_paths(&path).map(|folder| folder.join(command));
+    let found = places.find(|place| place.exists());
+    found.unwrap_or_else(|| panic!("{command} is missing: run tests/run, or install {package}"))
 }
 
 /// A file for everything that a sidecar says in this test. `tests/run` searches the folder for

@@ -206,7 +206,8 @@ pub(crate) fn secret_of(client_id: &str) -> String {
     secret
 }
 
-fn password_of(user: &str) -> String {
+/// The password of a user of the provider.
+pub(crate) fn password_of(user: &str) -> String {
     let password = text(&settings()["users"][user], "password").to_owned();
     secrets::note(&password);
     password

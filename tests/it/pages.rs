@@ -44,7 +44,8 @@ async fn the_signed_in_page_says_who_is_signed_in_to_what_until_when() {
     }
     let (_, end) = page.split_once("<dt>Session ends</dt><dd><bdi>").unwrap();
     let (end, _) = end.split_once("</bdi>").unwrap();
-    assert!(end.ends_with(" UTC, or once unused for 30m"), "{end}");
+    assert!(end.ends_with(" UTC") && end.len() == 20, "{end}");
+    assert!(page.contains("<bdi>ends after 30m</bdi>"), "{page}");
     assert!(
         page.contains("<form method=\"post\" action=\"/v1/logout\">"),
         "{page}"

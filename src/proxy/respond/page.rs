@@ -21,7 +21,7 @@ pub(super) fn of(
     page = page.facts(&[
         ("Status", &row.status.to_string()),
         ("Code", &row.vendor_code.to_string()),
-        ("Request", request_id),
+        ("Request ID", request_id),
     ]);
     match deed(failure, begin_again) {
         Some((name, path)) => page.link(name, path),
