@@ -33,7 +33,7 @@ async fn it_starts_within_100_ms_and_idles_below_20_mib() {
     }
     let sidecar = running.expect("the loop has run");
     sidecar.line(|line| line.contains("provider discovered"));
-    let memory = memory_kib(sidecar.id());
+    let memory = memory_kib(sidecar.id(), "Pss");
     let measured = format!("starts in {fastest:?}, idles at {memory} KiB\n");
     fs::write(parts::other_log("measured"), &measured).expect("the folder can be written");
     assert!(fastest < LONGEST_START, "{measured}");
@@ -58,11 +58,15 @@ fn start(site: &Site, systemd: &UnixDatagram) -> (Process, Duration) {
     }
 }
 
-pub(crate) fn memory_kib(process: u32) -> u64 {
+/// One line of what the kernel says of a process's memory, in KiB.
+///
+/// # Panics
+/// When the process has ended.
+pub(crate) fn memory_kib(process: u32, kind: &str) -> u64 {
     let path = format!("/proc/{process}/smaps_rollup");
     let text = fs::read_to_string(path).expect("it runs");
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-    let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    let line = text.lines().find_map(|line| line.strip_prefix(kind));
+    let number = line.and_then(|line| line.strip_prefix(':')?.trim().strip_suffix(" kB"));
     number
         .and_then(|number| number.trim().parse().ok())
         .expect("the kernel's own format")
