@@ -19,7 +19,13 @@ use crate::{
     upstream::{Origin, Upstream},
 };
 use hyper::service::service_fn;
-use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio::{net::TcpListener, runtime::Handle, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -118,7 +124,9 @@ impl App {
             sessions.clone(),
             tokens(config, &control, &telemetry)?,
             control.clone(),
+            telemetry.clone(),
         );
+        auth.recall_logouts(SystemTime::now()).await?;
         let shared = Arc::new(Shared {
             routes: Routes::new(
                 config

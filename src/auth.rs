@@ -2,9 +2,11 @@
 mod credential;
 mod cross_site;
 mod database;
+mod ended;
 mod holder;
 mod inspect;
 mod policy;
+mod provider_logout;
 mod sign_in;
 mod signed_in;
 mod throttle;
@@ -24,8 +26,9 @@ use crate::{
     route::Target,
     secret::Secret,
     session::{Lookup, Session, SessionToken, Sessions},
-    telemetry::CredentialKind,
+    telemetry::{CredentialKind, Telemetry},
 };
+use ended::Ended;
 use holder::Holder;
 use http::Request;
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
@@ -48,9 +51,11 @@ struct Parts {
     policy: Policy,
     providers: Vec<Arc<Provider>>,
     verified: Verified,
+    ended: Ended,
     sessions: Sessions<SignedIn>,
     tokens: OcientTokens,
     control: Handle,
+    telemetry: Telemetry,
 }
 
 /// What was found out about a request, for its access line and for what a person is told;
@@ -115,7 +120,9 @@ impl Authenticator {
         sessions: Sessions<SignedIn>,
         tokens: OcientTokens,
         control: Handle,
+        telemetry: Telemetry,
     ) -> Self {
+        let ended = Ended::default();
         let username = |name: &String| {
             config
                 .accounts
@@ -139,11 +146,14 @@ impl Authenticator {
                 config.cache.capacity,
                 config.cache.negative_ttl,
                 control.clone(),
+                ended.clone(),
             ),
+            ended,
             providers,
             sessions,
             tokens,
             control,
+            telemetry,
         }))
     }
 
@@ -225,7 +235,11 @@ impl Authenticator {
         now: SystemTime,
     ) -> Result<Arc<Session<SignedIn>>, Failure> {
         match self.0.sessions.find(token, now).await {
-            Ok(Lookup::Live(session)) => Ok(session),
+            // The name may have gone to another provider since.
+            Ok(Lookup::Live(session)) => match self.provider_of(&session.record.identity) {
+                Some(_) => Ok(session),
+                None => Err(Failure::SessionUnknown),
+            },
             Ok(Lookup::Expired) => Err(Failure::SessionExpired),
             Ok(Lookup::Unknown) => Err(Failure::SessionUnknown),
             Err(error) => {

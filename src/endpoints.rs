@@ -1,6 +1,7 @@
 //! The endpoints that the sidecar answers itself.
 mod answer;
 mod attempt;
+mod backchannel_logout;
 mod callback;
 mod fields;
 mod logout;
@@ -110,7 +111,7 @@ impl Endpoints {
             Endpoint::SsoDeviceGrant | Endpoint::SsoDeviceGrantVerify => {
                 Err(Failure::NotAvailable("sign-in with a device code"))
             }
-            Endpoint::BackchannelLogout => Err(Failure::NotAvailable("back-channel logout")),
+            Endpoint::BackchannelLogout => self.backchannel_logout(request, visit).await,
             Endpoint::Logout | Endpoint::TokenRefresh => Err(Failure::Internal), // above
         };
         answer.map(Reply::Answer)

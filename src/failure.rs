@@ -24,6 +24,8 @@ pub enum Failure {
     SessionExpired,
     /// A provider token that proves nothing.
     Token(TokenFault),
+    /// A provider's logout token that proves nothing; Back-Channel Logout 1.0 section 2.8 wants 400.
+    LogoutToken(TokenFault),
     /// The provider said no to the sign-in.
     Provider(OAuthError),
     /// No grant fits the identity and the database.
@@ -103,6 +105,7 @@ impl Failure {
             Self::SessionUnknown => (401, REFUSED, -1204, "no such session; sign in again".into()),
             Self::SessionExpired => (401, REFUSED, -733, "the session has expired; sign in again".into()),
             Self::Token(fault) => (401, REFUSED, token_code(*fault), fault.to_string().into()),
+            Self::LogoutToken(fault) => (400, REFUSED, token_code(*fault), fault.to_string().into()),
             Self::Provider(error) => return provider_row(*error),
             Self::NotGranted => (403, REFUSED, -719, "no grant lets this identity use this database; ask the administrator".into()),
             Self::RefusedByNode(code) => (403, REFUSED, -719, format!("the SQL node does not accept this identity (its code {code}); ask the administrator").into()),
@@ -146,6 +149,7 @@ impl Failure {
             Self::State
                 | Self::SessionUnknown
                 | Self::Token(_)
+                | Self::LogoutToken(_)
                 | Self::Provider(OAuthError::InvalidGrant)
         )
     }
@@ -157,7 +161,8 @@ impl Failure {
 
     /// Whether somebody was kept out, which the audit log records.
     pub fn is_refusal(&self) -> bool {
-        matches!(self.row().status.as_u16(), 401 | 403 | 429) || *self == Self::State
+        matches!(self.row().status.as_u16(), 401 | 403 | 429)
+            || matches!(self, Self::State | Self::LogoutToken(_))
     }
 }
 
@@ -192,12 +197,15 @@ impl Row {
 
 fn token_code(fault: TokenFault) -> i32 {
     match fault {
-        TokenFault::Expired => -1228,
+        TokenFault::Expired | TokenFault::SignedOut => -1228,
         TokenFault::Signature => -1234,
         TokenFault::UnknownKey => -1229,
         TokenFault::Issuer => -1232,
         TokenFault::Audience | TokenFault::AuthorizedParty => -1233,
-        TokenFault::Claim(_) | TokenFault::Nonce | TokenFault::NotYetValid => -1231,
+        TokenFault::Claim(_)
+        | TokenFault::Lineage(_)
+        | TokenFault::Nonce
+        | TokenFault::NotYetValid => -1231,
         TokenFault::Malformed | TokenFault::Algorithm | TokenFault::Critical => -1235,
         TokenFault::Type => -1236,
     }

@@ -14,6 +14,7 @@ use crate::{
 use aws_lc_rs::digest::{Context, SHA256};
 use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{
+    collections::HashSet,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -22,7 +23,10 @@ use tokio::runtime::Handle;
 
 /// What an Ocient token is kept under: whose it is and for which database.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TokenKey([u8; 32]);
+pub struct TokenKey {
+    owner: [u8; 32],
+    whole: [u8; 32],
+}
 
 impl fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,14 +37,20 @@ impl fmt::Debug for TokenKey {
 impl TokenKey {
     /// The key of these parts; no two lists of parts share one.
     pub fn of(parts: &[&[u8]]) -> Self {
+        Self::owned_by([0; 32], parts)
+    }
+
+    /// The same for one of the keys of `owner`, which [`OcientTokens::drop_owners`] can drop.
+    pub fn owned_by(owner: [u8; 32], parts: &[&[u8]]) -> Self {
         let mut hash = Context::new(&SHA256);
+        hash.update(&owner);
         for part in parts {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        let mut key = [0; 32];
-        key.copy_from_slice(hash.finish().as_ref());
-        Self(key)
+        let mut whole = [0; 32];
+        whole.copy_from_slice(hash.finish().as_ref());
+        Self { owner, whole }
     }
 }
 
@@ -187,6 +197,14 @@ impl OcientTokens {
     /// Forgets whatever `key` has: its session has ended.
     pub fn drop_key(&self, key: TokenKey) {
         self.slots.invalidate(&key);
+    }
+
+    /// Forgets whatever these owners have: their credentials count no more.
+    pub fn drop_owners(&self, owners: &HashSet<[u8; 32]>) {
+        let keys = self.slots.iter().map(|(key, _)| *key);
+        for key in keys.filter(|key| owners.contains(&key.owner)) {
+            self.slots.invalidate(&key);
+        }
     }
 
     fn slot(&self, key: TokenKey) -> Arc<Slot> {

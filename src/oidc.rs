@@ -36,4 +36,4 @@ pub use error::{Cause, OAuthError, OidcError, TokenFault};
 pub use jws::unverified_issuer;
 pub use provider::Provider;
 pub use sign_in::{Attempt, SignIn};
-pub use verify::{Expect, Identity, Rule, Trace};
+pub use verify::{Expect, Identity, LogoutToken, Rule, Trace, Whose};

@@ -6,6 +6,7 @@ mod tests;
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, MAX_TAG_LEN, NONCE_LEN, Nonce, RandomizedNonceKey},
     hkdf::{HKDF_SHA256, KeyType, Salt},
+    hmac,
 };
 use folder::KeyFile;
 use std::{fmt, io, path::Path, path::PathBuf};
@@ -29,7 +30,13 @@ pub enum Purpose {
     State,
     /// A stored session.
     Session,
+    /// What is kept beside an id that was used once.
+    Note,
 }
+
+/// A keyed hash of a name (HMAC-SHA-256).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark(pub [u8; 32]);
 
 /// Why the key ring cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +142,20 @@ impl KeyRing {
     }
 }
 
+impl KeyRing {
+    /// What `name` is filed under in a store: without the ring nobody can tell it from another,
+    /// or try names out. Under the newest key.
+    pub fn mark(&self, name: &[u8]) -> Mark {
+        let key = self.keys.last().expect("a ring is made with a key in it");
+        key.mark(name)
+    }
+
+    /// What `name` may be filed under, by each key of the ring.
+    pub fn marks(&self, name: &[u8]) -> Vec<Mark> {
+        self.keys.iter().map(|key| key.mark(name)).collect()
+    }
+}
+
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids = self.keys.iter().map(|key| format!("{:08x}", key.id));
@@ -147,6 +168,8 @@ struct RingKey {
     id: u32,
     state: RandomizedNonceKey,
     session: RandomizedNonceKey,
+    note: RandomizedNonceKey,
+    marks: hmac::Key,
 }
 
 impl RingKey {
@@ -159,17 +182,29 @@ impl RingKey {
                 .and_then(|()| RandomizedNonceKey::new(&AES_256_GCM_SIV, key.as_slice()))
                 .expect("HKDF-SHA256 makes 32 bytes, and AES-256 takes 32")
         };
+        let mut marks = Zeroizing::new([0; KEY_LENGTH]);
+        root.expand(&[b"mark"], AeadKey)
+            .and_then(|derived| derived.fill(marks.as_mut_slice()))
+            .expect("HKDF-SHA256 makes 32 bytes");
         Self {
             id: file.id,
             state: derive(Purpose::State),
             session: derive(Purpose::Session),
+            note: derive(Purpose::Note),
+            marks: hmac::Key::new(hmac::HMAC_SHA256, marks.as_slice()),
         }
+    }
+
+    fn mark(&self, name: &[u8]) -> Mark {
+        let tag = hmac::sign(&self.marks, name);
+        Mark(tag.as_ref().try_into().expect("SHA-256 has 32 bytes"))
     }
 
     fn of(&self, purpose: Purpose) -> &RandomizedNonceKey {
         match purpose {
             Purpose::State => &self.state,
             Purpose::Session => &self.session,
+            Purpose::Note => &self.note,
         }
     }
 
@@ -185,6 +220,7 @@ impl Purpose {
         match self {
             Self::State => b"state",
             Self::Session => b"session",
+            Self::Note => b"note",
         }
     }
 }

@@ -3,6 +3,7 @@ mod cache;
 mod embedded;
 mod entry;
 mod error;
+mod marked;
 mod memory;
 mod millis;
 mod shared;
@@ -13,7 +14,7 @@ mod token;
 mod touches;
 mod upkeep;
 
-pub use entry::Session;
+pub use entry::{Record, Session};
 pub use error::SessionError;
 pub use token::{SessionKey, SessionToken};
 
@@ -21,7 +22,6 @@ use crate::{config, seal::KeyRing, store_file::StoreFile};
 use embedded::Embedded;
 use memory::Memory;
 use millis::Millis;
-use serde::{Serialize, de::DeserializeOwned};
 use shared::Shared;
 use std::{
     fmt,
@@ -50,7 +50,7 @@ pub enum Lookup<R> {
     Unknown,
 }
 
-impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R> {
+impl<R: Record> Sessions<R> {
     /// Opens the store: in `file`, or in memory without one.
     pub async fn open(
         config: &config::Sessions,
@@ -186,6 +186,7 @@ impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R
             revision: 0,
             // A store that ends it a rounding early would let it be used again.
             ends_at: Millis::from(until).plus(Duration::from_millis(1)),
+            marks: Vec::new(),
             sealed: Vec::new(),
         };
         let key = SessionKey(token::sha256(id));

@@ -80,7 +80,7 @@ impl Authenticator {
             }
             (CredentialMode::Exchange, Holder::Session(session)) => session_key(session),
             (CredentialMode::Exchange, Holder::Bearer { token, .. }) => {
-                TokenKey::of(&[b"token", &key_of(token), database])
+                TokenKey::owned_by(key_of(token), &[b"token", database])
             }
         })
     }

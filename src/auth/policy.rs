@@ -8,7 +8,8 @@ use crate::{
 /// changed configuration counts from the next request on.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    providers: Vec<(String, Vec<Pattern>)>,
+    /// Name, issuer and databases of each.
+    providers: Vec<(String, String, Vec<Pattern>)>,
     grants: Vec<Grant>,
 }
 
@@ -34,8 +35,13 @@ impl Granted {
 impl Policy {
     /// Takes what it needs of a configuration.
     pub fn new(config: &config::Config) -> Self {
-        let databases =
-            |provider: &config::Provider| (provider.name.clone(), provider.databases.clone());
+        let databases = |provider: &config::Provider| {
+            (
+                provider.name.clone(),
+                provider.issuer.clone(),
+                provider.databases.clone(),
+            )
+        };
         Self {
             providers: config.providers.iter().map(databases).collect(),
             grants: config.grants.clone(),
@@ -73,11 +79,10 @@ impl Policy {
     }
 
     fn provider_databases(&self, identity: &Identity) -> Option<&[Pattern]> {
-        let named = |(name, _): &&(String, Vec<Pattern>)| name == identity.provider();
         self.providers
             .iter()
-            .find(named)
-            .map(|(_, databases)| databases.as_slice())
+            .find(|(name, issuer, _)| name == identity.provider() && issuer == identity.issuer())
+            .map(|(_, _, databases)| databases.as_slice())
     }
 
     /// The grants whose provider, groups and users fit, whatever their databases.

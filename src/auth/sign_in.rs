@@ -4,7 +4,7 @@ use crate::{
     config::CredentialMode,
     failure::Failure,
     ocient::{Application, Proof, TokenKey},
-    oidc::{Expect, Provider},
+    oidc::{Expect, Identity, Provider, TokenFault},
     secret::Secret,
     session::{Session, SessionKey, SessionToken},
     telemetry::chain,
@@ -33,10 +33,12 @@ impl Authenticator {
             })
         });
         let proven = verifying.await.map_err(|_| Failure::Internal)?;
-        proven.map_err(|error| {
+        let fresh = proven.map_err(|error| {
             tracing::info!(error = chain(&error), "token refused");
             Failure::from(&error)
-        })
+        })?;
+        self.check_not_ended(&fresh.identity, now)?;
+        Ok(fresh)
     }
 
     /// Begins a session for `database`. Where the SQL node judges identities itself, it is
@@ -69,6 +71,11 @@ impl Authenticator {
             tracing::warn!(error = chain(&error), "session not created");
             Failure::from(&error)
         })?;
+        // After it is in the store: a logout that is remembered later finds it there.
+        if let Err(ended) = self.check_not_ended(&created.1.record.identity, now) {
+            self.sign_out(created.1.key()).await?;
+            return Err(ended);
+        }
         if let Some(token) = exchanged {
             self.0
                 .tokens
@@ -98,7 +105,7 @@ impl Authenticator {
         })?;
         let Some(session) = ended else { return Ok(()) };
         self.0.tokens.drop_key(session_key(&session));
-        let provider = self.provider_named(session.record.identity.provider());
+        let provider = self.provider_of(&session.record.identity).cloned();
         if let (Some(provider), Some(token)) = (provider, session.record.refresh_token()) {
             let token = token.clone();
             // Nobody waits for it: the session is over whatever the provider says.
@@ -109,6 +116,23 @@ impl Authenticator {
             });
         }
         Ok(())
+    }
+
+    /// The provider that proved an identity, if it is still configured: one of the same name
+    /// with another issuer is another one.
+    pub fn provider_of(&self, identity: &Identity) -> Option<&Arc<Provider>> {
+        let proved = |provider: &&Arc<Provider>| {
+            let config = provider.config();
+            config.name == identity.provider() && config.issuer == identity.issuer()
+        };
+        self.0.providers.iter().find(proved)
+    }
+
+    fn check_not_ended(&self, identity: &Identity, now: SystemTime) -> Result<(), Failure> {
+        match self.0.ended.covers(identity, now) {
+            true => Err(Failure::Token(TokenFault::SignedOut)),
+            false => Ok(()),
+        }
     }
 
     /// The provider of a name.

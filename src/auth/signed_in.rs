@@ -1,5 +1,8 @@
 //! What a session remembers of a sign-in.
-use crate::{ocient::OcientToken, oidc::Identity, secret::Secret, token_kind::TokenKind};
+use super::ended::names;
+use crate::{
+    ocient::OcientToken, oidc::Identity, secret::Secret, session::Record, token_kind::TokenKind,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
@@ -39,6 +42,12 @@ struct Stored {
     token: Secret,
     obtained_at: SystemTime,
     life: Duration,
+}
+
+impl Record for SignedIn {
+    fn names(&self) -> Vec<Vec<u8>> {
+        names(&self.identity)
+    }
 }
 
 impl SignedIn {

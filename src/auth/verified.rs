@@ -1,4 +1,5 @@
 //! Provider tokens that were verified, and lately refused ones. Facts, not decisions.
+use super::ended::Ended;
 use crate::{
     failure::Failure,
     oidc::{Expect, Identity, Provider, TokenFault},
@@ -8,6 +9,7 @@ use crate::{
 use aws_lc_rs::digest::{SHA256, digest};
 use moka::sync::Cache;
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -22,6 +24,7 @@ pub(super) struct Verified {
     good: Cache<TokenDigest, Arc<Identity>>,
     bad: Cache<TokenDigest, Failure>,
     verifying: SingleFlight<TokenDigest, Result<Arc<Identity>, Failure>>,
+    ended: Ended,
 }
 
 /// Refused tokens remembered at most. They have a cache of their own, so that garbage cannot
@@ -39,7 +42,12 @@ pub(super) struct Found {
 
 impl Verified {
     /// `capacity`: good tokens remembered at most.
-    pub(super) fn new(capacity: u64, negative_ttl: Duration, control: Handle) -> Self {
+    pub(super) fn new(
+        capacity: u64,
+        negative_ttl: Duration,
+        control: Handle,
+        ended: Ended,
+    ) -> Self {
         Self {
             good: Cache::builder()
                 .max_capacity(capacity)
@@ -50,6 +58,7 @@ impl Verified {
                 .time_to_live(negative_ttl)
                 .build(),
             verifying: SingleFlight::new(control),
+            ended,
         }
     }
 
@@ -90,6 +99,25 @@ impl Verified {
         })
     }
 
+    /// Forgets the good tokens of everybody who is meant; their digests.
+    pub(super) fn forget(&self, is_meant: impl Fn(&Identity) -> bool) -> HashSet<TokenDigest> {
+        let meant = self.good.iter().filter(|(_, identity)| is_meant(identity));
+        let meant: HashSet<_> = meant.map(|(key, _)| *key).collect();
+        for key in &meant {
+            self.good.invalidate(key);
+        }
+        meant
+    }
+
+    /// When the known good tokens of everybody who is meant end.
+    pub(super) fn known_ends(
+        &self,
+        is_meant: impl Fn(&Identity) -> bool,
+    ) -> impl Iterator<Item = SystemTime> {
+        let meant = self.good.iter().filter(move |(_, it)| is_meant(it));
+        meant.map(|(_, identity)| identity.expires_at())
+    }
+
     async fn verify(
         &self,
         key: TokenDigest,
@@ -101,6 +129,13 @@ impl Verified {
             Ok(identity) => {
                 let identity = Arc::new(identity);
                 self.good.insert(key, identity.clone());
+                // After it is in the cache: a logout that is remembered later finds it there.
+                if self.ended.covers(&identity, now) {
+                    self.good.invalidate(&key);
+                    let failure = Failure::Token(TokenFault::SignedOut);
+                    self.bad.insert(key, failure.clone());
+                    return Err(failure);
+                }
                 Ok(identity)
             }
             Err(error) => {

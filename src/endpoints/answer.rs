@@ -9,6 +9,14 @@ pub(super) fn json(value: &impl Serialize) -> Response<Body> {
     answer(StatusCode::OK, "application/json", Body::from(body))
 }
 
+/// 200 with nothing.
+pub(super) fn empty() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// A redirect; the address is no referrer for wherever it leads, since ours hold codes.
 pub(super) fn redirect(status: StatusCode, location: HeaderValue) -> Response<Body> {
     let mut response = Response::new(Body::empty());

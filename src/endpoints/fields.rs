@@ -1,5 +1,6 @@
 //! What a client sends to our endpoints: a small JSON object, or query parameters.
 use crate::{body::Arriving, failure::Failure, secret::Secret};
+use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt, Limited};
 use serde::{
@@ -28,16 +29,11 @@ impl Fields {
     /// Reads the JSON body of `request`; no body is an empty object.
     pub(super) async fn of_body(request: Request<Arriving>) -> Result<Self, Failure> {
         let (head, body) = request.into_parts();
-        let collecting = timeout(BODY_WAIT, Limited::new(body, MAX_BODY).collect());
-        let body = match collecting.await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) => return Err(Failure::of_collecting(&*error, Failure::BodyTooLarge)),
-            Err(_) => return Err(Failure::malformed("the body did not arrive in time")),
-        };
+        let body = whole(body).await?;
         if body.is_empty() {
             return Ok(Self(HashMap::new()));
         }
-        if !is_json(&head.headers) {
+        if !is_media_type(&head.headers, "application/json") {
             return Err(Failure::MediaType);
         }
         serde_json::from_slice(&body).map_err(|error| {
@@ -49,16 +45,29 @@ impl Fields {
         })
     }
 
+    /// Reads the form in the body of `request`; a parameter that is there twice is refused.
+    pub(super) async fn of_form(request: Request<Arriving>) -> Result<Self, Failure> {
+        let (head, body) = request.into_parts();
+        if !is_media_type(&head.headers, "application/x-www-form-urlencoded") {
+            return Err(Failure::malformed("the body must be a form"));
+        }
+        Self::of_pairs(&whole(body).await?)
+    }
+
     /// Reads query parameters; one that is there twice is refused.
     pub(super) fn of_query(query: Option<&str>) -> Result<Self, Failure> {
+        Self::of_pairs(query.unwrap_or_default().as_bytes())
+    }
+
+    fn of_pairs(pairs: &[u8]) -> Result<Self, Failure> {
         let mut fields = HashMap::new();
-        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        for (name, value) in url::form_urlencoded::parse(pairs) {
             let name = name.trim().to_owned();
             if fields
                 .insert(name, Value::String(value.into_owned()))
                 .is_some()
             {
-                return Err(Failure::malformed("a query parameter is there twice"));
+                return Err(Failure::malformed("a parameter is there twice"));
             }
         }
         Ok(Self(fields))
@@ -105,14 +114,23 @@ impl Fields {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+async fn whole(body: Arriving) -> Result<Bytes, Failure> {
+    let collecting = timeout(BODY_WAIT, Limited::new(body, MAX_BODY).collect());
+    match collecting.await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) => Err(Failure::of_collecting(&*error, Failure::BodyTooLarge)),
+        Err(_) => Err(Failure::malformed("the body did not arrive in time")),
+    }
+}
+
+fn is_media_type(headers: &HeaderMap, wanted: &str) -> bool {
     let value = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     let essence = value
         .and_then(|value| value.split(';').next())
         .unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
+    essence.trim().eq_ignore_ascii_case(wanted)
 }
 
 impl<'de> Deserialize<'de> for Fields {

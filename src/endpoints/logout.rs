@@ -31,10 +31,7 @@ impl Endpoints {
     ) -> Result<Response<Body>, Failure> {
         self.0.auth.sign_out(session.key()).await?;
         self.audit(AuditEvent::Logout, session, visit);
-        let provider = self
-            .0
-            .auth
-            .provider_named(session.record.identity.provider());
+        let provider = self.0.auth.provider_of(&session.record.identity);
         // A page stays on the screen, so its link holds no token; the provider asks instead.
         let id_token = session.record.id_token();
         let hint = id_token.filter(|_| reader == Reader::Program);

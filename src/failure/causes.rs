@@ -66,6 +66,7 @@ impl From<&SessionError> for Failure {
             SessionError::File(_)
             | SessionError::Full
             | SessionError::ClaimsFull
+            | SessionError::NotesFull
             | SessionError::Contended
             | SessionError::Store(_) => Self::StoreUnavailable,
         }

@@ -70,6 +70,12 @@ pub enum TokenFault {
     /// `nonce` is not the one of this sign-in.
     #[error("the token belongs to another sign-in")]
     Nonce,
+    /// The provider has ended the session that the token was issued for, or all of that person.
+    #[error("the provider has signed this user out since the token was issued; sign in again")]
+    SignedOut,
+    /// The named claim of a refreshed token is not that of the sign-in.
+    #[error("the refreshed token's claim {0} is not that of the sign-in")]
+    Lineage(&'static str),
     /// The named claim is missing or unusable.
     #[error("the token's claim {0} is missing or unusable")]
     Claim(&'static str),

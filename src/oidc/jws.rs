@@ -25,7 +25,9 @@ pub(super) enum Kind {
     Plain,
     /// `at+jwt` (RFC 9068 section 2.1).
     AccessToken,
-    /// Anything else, `logout+jwt` for instance.
+    /// `logout+jwt` (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+    Logout,
+    /// Anything else.
     Other,
 }
 
@@ -92,6 +94,7 @@ impl Kind {
         match typ.strip_prefix("application/").unwrap_or(&typ) {
             "jwt" | "jose" => Self::Plain,
             "at+jwt" => Self::AccessToken,
+            "logout+jwt" => Self::Logout,
             _ => Self::Other,
         }
     }

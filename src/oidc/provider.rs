@@ -3,7 +3,7 @@
 mod tests;
 
 use super::{
-    ClientCredentials, Expect, Identity, OidcError, TokenFault,
+    ClientCredentials, Expect, Identity, LogoutToken, OidcError, TokenFault,
     jws::Jws,
     keys::KeySet,
     latest::Latest,
@@ -108,12 +108,33 @@ impl Provider {
         trace: &mut Trace,
     ) -> Result<Identity, OidcError> {
         let jws = trace.check(Rule::Form, Jws::parse(token.expose()))?;
+        self.with_keys(|keys| verify::verify(self.config(), keys, &jws, expect, now, trace))
+            .await
+    }
+
+    /// Proves whose session a logout token ends. Keys as in [`verify`](Self::verify).
+    ///
+    /// # Errors
+    /// The token's fault, or no keys to judge it by.
+    pub async fn verify_logout(
+        &self,
+        token: &Secret,
+        now: SystemTime,
+    ) -> Result<LogoutToken, OidcError> {
+        let jws = Jws::parse(token.expose())?;
+        self.with_keys(|keys| verify::verify_logout(self.config(), keys, &jws, now))
+            .await
+    }
+
+    async fn with_keys<T>(
+        &self,
+        mut judge: impl FnMut(&KeySet) -> Result<T, TokenFault>,
+    ) -> Result<T, OidcError> {
         let keys = self.known_keys().await?;
-        match verify::verify(self.config(), &keys, &jws, expect, now, trace) {
+        match judge(&keys) {
             Err(TokenFault::UnknownKey) => {
                 let keys = self.newer_keys().await?;
-                let judged = verify::verify(self.config(), &keys, &jws, expect, now, trace);
-                Ok(judged?)
+                Ok(judge(&keys)?)
             }
             judged => Ok(judged?),
         }

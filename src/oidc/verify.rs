@@ -1,12 +1,17 @@
 //! The one set of rules by which a token proves an identity.
 mod identity;
+mod lineage;
+mod logout;
 mod names;
 #[cfg(test)]
 mod tests;
 mod trace;
 
 pub use identity::Identity;
+pub use logout::{LogoutToken, Whose};
 pub use trace::{Rule, Trace};
+
+pub(super) use logout::verify_logout;
 
 use super::{
     TokenFault, algorithm,
@@ -20,6 +25,7 @@ use crate::{
     token_kind::TokenKind,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use lineage::Lineage;
 use std::time::SystemTime;
 
 /// What a token is expected to be.
@@ -33,6 +39,13 @@ pub enum Expect<'a> {
         access_token: &'a Secret,
         /// What it was exchanged for, for `c_hash`.
         code: &'a Secret,
+    },
+    /// The ID token that a refresh brought.
+    Refreshed {
+        /// Of the session that was refreshed.
+        before: &'a Identity,
+        /// What came beside the ID token, for `at_hash`.
+        access_token: &'a Secret,
     },
     /// An ID token that a client brings.
     IdToken,
@@ -69,35 +82,68 @@ pub(super) fn verify(
         trace.check(Rule::IssuedAt, check_issued_at(claims))?;
     }
     let expires_at = trace.check(Rule::Lifetime, check_times(rules, claims, now))?;
-    if let Expect::SignIn {
-        nonce,
-        access_token,
-        code,
-    } = expect
-    {
-        let hash = |name, companion| check_hash(claims, name, algorithm, companion);
-        trace.check(Rule::Nonce, check_nonce(claims, nonce))?;
-        trace.check(Rule::AccessTokenHash, hash("at_hash", access_token))?;
-        trace.check(Rule::CodeHash, hash("c_hash", code))?;
-    }
+    check_companions(claims, algorithm, expect, trace)?;
     Ok(Identity {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
         subject: trace.check(Rule::Subject, names::subject(claims))?,
         username: trace.check(Rule::UserName, names::username(rules, claims))?,
         groups: trace.check(Rule::Groups, names::groups(rules, claims))?,
+        issued_at: claims.instant("iat")?,
         expires_at,
-        sid: trace.check(Rule::ProviderSession, names::provider_session(claims))?,
+        sid: trace.check(Rule::ProviderSession, provider_session(claims, expect))?,
         token_kind,
+        lineage: match expect {
+            Expect::SignIn { .. } => trace.check(Rule::Lineage, Lineage::of(claims))?,
+            Expect::Refreshed { before, .. } => {
+                trace.check(Rule::Lineage, Lineage::inherit(claims, before))?
+            }
+            Expect::IdToken | Expect::AccessToken | Expect::Bearer => Lineage::default(),
+        },
+    })
+}
+
+/// What binds the ID token of a sign-in, or of a refresh, to what came with it.
+fn check_companions(
+    claims: Claims<'_>,
+    algorithm: Algorithm,
+    expect: Expect<'_>,
+    trace: &mut Trace,
+) -> Result<(), TokenFault> {
+    let hash = |name, companion| check_hash(claims, name, algorithm, companion);
+    match expect {
+        Expect::SignIn {
+            nonce,
+            access_token,
+            code,
+        } => {
+            trace.check(Rule::Nonce, check_nonce(claims, nonce))?;
+            trace.check(Rule::AccessTokenHash, hash("at_hash", access_token))?;
+            trace.check(Rule::CodeHash, hash("c_hash", code))
+        }
+        Expect::Refreshed { access_token, .. } => {
+            trace.check(Rule::AccessTokenHash, hash("at_hash", access_token))
+        }
+        Expect::IdToken | Expect::AccessToken | Expect::Bearer => Ok(()),
+    }
+}
+
+/// The provider's session goes on, also where a refreshed token does not repeat it.
+fn provider_session(claims: Claims<'_>, expect: Expect<'_>) -> Result<Option<String>, TokenFault> {
+    let sid = names::provider_session(claims)?;
+    Ok(match expect {
+        Expect::Refreshed { before, .. } => sid.or_else(|| before.sid.clone()),
+        _ => sid,
     })
 }
 
 /// An ID token is no access token, and the reverse (RFC 8725 section 3.11).
 fn token_kind(kind: Kind, expect: Expect<'_>) -> Result<TokenKind, TokenFault> {
     match (kind, expect) {
-        (Kind::Plain, Expect::SignIn { .. } | Expect::IdToken | Expect::Bearer) => {
-            Ok(TokenKind::Id)
-        }
+        (
+            Kind::Plain,
+            Expect::SignIn { .. } | Expect::Refreshed { .. } | Expect::IdToken | Expect::Bearer,
+        ) => Ok(TokenKind::Id),
         (Kind::AccessToken, Expect::AccessToken | Expect::Bearer) => Ok(TokenKind::Access),
         _ => Err(TokenFault::Type),
     }
@@ -180,7 +226,6 @@ fn check_times(
     Ok(expires_at)
 }
 
-/// What binds the ID token of a sign-in to that sign-in.
 fn check_nonce(claims: Claims<'_>, nonce: &Secret) -> Result<(), TokenFault> {
     match claims.text("nonce")? {
         Some(text) if nonce.matches(text) => Ok(()),

@@ -7,11 +7,11 @@ mod tests;
 use super::{
     SessionError, SessionKey,
     millis::Millis,
-    store::{Inserted, Row, SessionStore, Shelf},
+    store::{AT_ONCE, Inserted, Row, SessionStore, Shelf},
 };
-use crate::store_file::StoreFile;
+use crate::{seal::Mark, store_file::StoreFile};
 use futures_util::future::BoxFuture;
-use redb::{Database, ReadableDatabase, ReadableTableMetadata};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use rows::Rows;
 
 /// Sessions and claims in a redb file. A change that was acknowledged survives `kill -9` and a
@@ -110,6 +110,31 @@ impl SessionStore for Embedded {
                 transaction.commit()?;
             }
             Ok(row)
+        }))
+    }
+
+    fn marked(
+        &self,
+        mark: Mark,
+        after: Option<SessionKey>,
+    ) -> BoxFuture<'_, Result<Vec<SessionKey>, SessionError>> {
+        Box::pin(self.reading(move |database| {
+            let table = database.begin_read()?.open_table(rows::SESSIONS.marks)?;
+            let found = table.range(rows::marked(mark, after))?.take(AT_ONCE);
+            let key = |(entry, _): (redb::AccessGuard<'_, rows::Marked>, _)| entry.value().1;
+            let keys = found.map(|entry| Ok(SessionKey(entry.map(key)?)));
+            keys.collect()
+        }))
+    }
+
+    fn notes(&self) -> BoxFuture<'_, Result<Vec<(SessionKey, Row)>, SessionError>> {
+        Box::pin(self.reading(|database| {
+            let table = database.begin_read()?.open_table(rows::NOTES.rows)?;
+            let rows = table.iter()?.map(|entry| {
+                let (key, row) = entry?;
+                Ok((SessionKey(key.value()), rows::decode(row.value())))
+            });
+            rows.collect()
         }))
     }
 

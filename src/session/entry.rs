@@ -1,6 +1,6 @@
 //! `Session`: one signed-in identity's record, its clocks, and its sealed form.
 use super::{SessionError, SessionKey, millis::Millis, store::Row};
-use crate::seal::{KeyRing, Purpose};
+use crate::seal::{KeyRing, Mark, Purpose};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fmt,
@@ -95,7 +95,7 @@ impl<R> Session<R> {
     }
 }
 
-impl<R: Serialize> Session<R> {
+impl<R: Record> Session<R> {
     /// The row that brings this session back.
     pub(super) fn seal(&self, ring: &KeyRing) -> Result<Row, SessionError> {
         let envelope = Envelope {
@@ -113,9 +113,21 @@ impl<R: Serialize> Session<R> {
         Ok(Row {
             revision: self.revision,
             ends_at: self.ends_at().into(),
+            marks: self.marks(ring),
             sealed: ring.seal(Purpose::Session, &self.key.0, &plain),
         })
     }
+
+    fn marks(&self, ring: &KeyRing) -> Vec<Mark> {
+        let names = self.record.names();
+        names.iter().map(|name| ring.mark(name)).collect()
+    }
+}
+
+/// What a session keeps, and what it can be found by besides its token.
+pub trait Record: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Names that several sessions may have in common; two at most.
+    fn names(&self) -> Vec<Vec<u8>>;
 }
 
 impl<R: DeserializeOwned> Session<R> {

@@ -14,6 +14,9 @@ pub enum SessionError {
     /// A hundred thousand ids were claimed and may not be forgotten yet.
     #[error("too many sign-ins at once")]
     ClaimsFull,
+    /// A hundred thousand logouts have to be remembered already.
+    #[error("too many logouts in a day")]
+    NotesFull,
     /// Tokens of a hundred kilobytes.
     #[error("the session's record is too large")]
     TooLarge,

@@ -4,9 +4,11 @@ use super::{
     millis::Millis,
     store::{AT_ONCE, Inserted, Row, SessionStore, Shelf},
 };
+use crate::seal::Mark;
 use futures_util::future::{BoxFuture, ready};
 use std::{
     collections::{BTreeSet, HashMap},
+    ops::Bound,
     sync::{Mutex, MutexGuard},
 };
 
@@ -15,6 +17,7 @@ use std::{
 pub(super) struct Memory {
     sessions: Mutex<Rows>,
     claims: Mutex<Rows>,
+    notes: Mutex<Rows>,
 }
 
 #[derive(Default)]
@@ -22,6 +25,7 @@ struct Rows {
     by_key: HashMap<SessionKey, Row>,
     /// The same rows by their end, so that a purge need not look at every one.
     by_end: BTreeSet<(Millis, SessionKey)>,
+    by_mark: BTreeSet<(Mark, SessionKey)>,
 }
 
 impl Memory {
@@ -29,6 +33,7 @@ impl Memory {
         match shelf {
             Shelf::Sessions => &self.sessions,
             Shelf::Claims => &self.claims,
+            Shelf::Notes => &self.notes,
         }
         .lock()
         .expect("nothing panics while it holds the rows")
@@ -75,6 +80,27 @@ impl SessionStore for Memory {
         Box::pin(ready(Ok(row)))
     }
 
+    fn marked(
+        &self,
+        mark: Mark,
+        after: Option<SessionKey>,
+    ) -> BoxFuture<'_, Result<Vec<SessionKey>, SessionError>> {
+        let first = match after {
+            None => Bound::Included((mark, SessionKey([0; 32]))),
+            Some(key) => Bound::Excluded((mark, key)),
+        };
+        let last = Bound::Included((mark, SessionKey([u8::MAX; 32])));
+        let rows = self.rows(Shelf::Sessions);
+        let found = rows.by_mark.range((first, last)).take(AT_ONCE);
+        Box::pin(ready(Ok(found.map(|(_, key)| *key).collect())))
+    }
+
+    fn notes(&self) -> BoxFuture<'_, Result<Vec<(SessionKey, Row)>, SessionError>> {
+        let rows = self.rows(Shelf::Notes);
+        let notes = rows.by_key.iter().map(|(key, row)| (*key, row.clone()));
+        Box::pin(ready(Ok(notes.collect())))
+    }
+
     fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<usize, SessionError>> {
         let purged = self.rows(shelf).purge(before);
         Box::pin(ready(Ok(purged)))
@@ -113,12 +139,17 @@ impl Rows {
     fn put(&mut self, key: SessionKey, row: Row) {
         self.remove(&key);
         self.by_end.insert((row.ends_at, key));
+        self.by_mark
+            .extend(row.marks.iter().map(|mark| (*mark, key)));
         self.by_key.insert(key, row);
     }
 
     fn remove(&mut self, key: &SessionKey) -> Option<Row> {
         let row = self.by_key.remove(key)?;
         self.by_end.remove(&(row.ends_at, *key));
+        for mark in &row.marks {
+            self.by_mark.remove(&(*mark, *key));
+        }
         Some(row)
     }
 

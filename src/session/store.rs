@@ -3,6 +3,7 @@
 mod tests;
 
 use super::{SessionError, SessionKey, millis::Millis};
+use crate::seal::Mark;
 use futures_util::future::BoxFuture;
 
 /// Where sessions live. A store sees sealed bytes under hashes, and can do no more with them
@@ -37,6 +38,17 @@ pub(super) trait SessionStore: Send + Sync {
     /// Takes the session's row out, and returns it.
     fn remove(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Row>, SessionError>>;
 
+    /// The keys of sessions that bear `mark`, in their order, from the one that follows `after`;
+    /// [`AT_ONCE`] at most.
+    fn marked(
+        &self,
+        mark: Mark,
+        after: Option<SessionKey>,
+    ) -> BoxFuture<'_, Result<Vec<SessionKey>, SessionError>>;
+
+    /// All notes.
+    fn notes(&self) -> BoxFuture<'_, Result<Vec<(SessionKey, Row)>, SessionError>>;
+
     /// Drops some of the rows that ended at `before` or earlier; how many. Zero: none is left.
     fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<usize, SessionError>>;
 
@@ -51,6 +63,8 @@ pub(super) enum Shelf {
     Sessions,
     /// Ids that were used once, under their hash; the rows are empty.
     Claims,
+    /// Ids that were used once, too, with something to remember about each.
+    Notes,
 }
 
 /// What a store keeps under a key.
@@ -60,6 +74,8 @@ pub(super) struct Row {
     pub(super) revision: u64,
     /// From then on the row is worthless, as far as the store can know.
     pub(super) ends_at: Millis,
+    /// What the session can be found by besides its key; two at most.
+    pub(super) marks: Vec<Mark>,
     pub(super) sealed: Vec<u8>,
 }
 
@@ -82,6 +98,8 @@ impl Shelf {
             Self::Sessions => 1_000_000,
             // Sign-in states live for ten minutes: 166 finished sign-ins in every second of them.
             Self::Claims => 100_000,
+            // Each is in memory, too. Logouts are remembered for a day: more than one a second.
+            Self::Notes => 100_000,
         }
     }
 }

@@ -1,10 +1,9 @@
 //! What keeps the store up to date: last uses go in, ended rows go out.
 use super::{
-    SessionError, Sessions,
+    Record, SessionError, Sessions,
     millis::Millis,
     store::{AT_ONCE, Shelf},
 };
-use serde::{Serialize, de::DeserializeOwned};
 use std::{
     error::Error,
     time::{Duration, SystemTime},
@@ -12,7 +11,7 @@ use std::{
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R> {
+impl<R: Record> Sessions<R> {
     /// Writes the last uses to the store and drops what has ended.
     pub async fn flush(&self, now: SystemTime) -> Result<(), SessionError> {
         let shared = &*self.shared;
@@ -28,6 +27,7 @@ impl<R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Sessions<R
         let now = Millis::from(now);
         let ended = now.minus(KEPT_AFTER_END);
         while shared.store.purge(Shelf::Claims, now).await? > 0 {}
+        while shared.store.purge(Shelf::Notes, now).await? > 0 {}
         while shared.store.purge(Shelf::Sessions, ended).await? > 0 {}
         Ok(())
     }

@@ -263,11 +263,11 @@ async fn what_is_wrong_with_a_request_or_credential_has_its_row() {
             -1201,
         ),
         Row(
-            "back-channel logout",
+            "back-channel logout without a form",
             post(&site, "/v1/backchannel_logout", "").await,
-            404,
+            400,
             REFUSED,
-            -1201,
+            -1254,
         ),
     ]);
 }

@@ -19,12 +19,16 @@ fn policy(grants: &str) -> Policy {
 
 /// As a sealed session record gives it back: tests cannot make one any other way either.
 fn identity(provider: &str, username: &str, groups: &[&str]) -> Identity {
+    serde_json::from_value(identity_json(provider, username, groups)).unwrap()
+}
+
+fn identity_json(provider: &str, username: &str, groups: &[&str]) -> serde_json::Value {
     let expires_at = serde_json::to_value(std::time::SystemTime::now()).unwrap();
-    serde_json::from_value(json!({
-        "provider": provider, "issuer": "https://x", "subject": "s", "username": username,
+    let issuer = format!("https://{provider}.example.com");
+    json!({
+        "provider": provider, "issuer": issuer, "subject": "s", "username": username,
         "groups": groups, "expires_at": expires_at, "sid": null, "token_kind": "Id",
-    }))
-    .unwrap()
+    })
 }
 
 fn may(policy: &Policy, identity: &Identity, database: &str) -> bool {
@@ -38,6 +42,10 @@ fn without_grants_every_verified_identity_may_use_its_providers_databases() {
     assert!(may(&policy, &identity("retail", "alice", &[]), "retail_eu"));
     assert!(!may(&policy, &identity("retail", "alice", &[]), "system"));
     assert!(!may(&policy, &identity("removed", "alice", &[]), "system"));
+    let mut elsewhere = identity_json("corp", "alice", &[]);
+    elsewhere["issuer"] = json!("https://new.example.com");
+    let elsewhere = serde_json::from_value(elsewhere).unwrap();
+    assert!(!may(&policy, &elsewhere, "system"), "a name used anew");
 }
 
 #[test]

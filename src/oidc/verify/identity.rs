@@ -1,4 +1,5 @@
 //! `Identity`: the proof that a token was verified.
+use super::lineage::Lineage;
 use crate::token_kind::TokenKind;
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::SystemTime};
@@ -12,9 +13,12 @@ pub struct Identity {
     pub(super) subject: String,
     pub(super) username: String,
     pub(super) groups: Vec<String>,
+    pub(super) issued_at: Option<SystemTime>,
     pub(super) expires_at: SystemTime,
     pub(super) sid: Option<String>,
     pub(super) token_kind: TokenKind,
+    #[serde(default)]
+    pub(super) lineage: Lineage,
 }
 
 impl Identity {
@@ -41,6 +45,11 @@ impl Identity {
     /// What `groups_claim` says; empty if the token has no such claim.
     pub fn groups(&self) -> &[String] {
         &self.groups
+    }
+
+    /// The token's `iat`; an access token may lack it.
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        self.issued_at
     }
 
     /// From this instant on the token proves nothing: its `exp` plus the provider's

@@ -36,11 +36,13 @@ pub enum Rule {
     Groups,
     /// `sid`, if there, is a name.
     ProviderSession,
+    /// A refreshed token is for whom, from whom and of when the sign-in was.
+    Lineage,
 }
 
 impl Rule {
     /// All, in their order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Form,
         Self::Type,
         Self::Algorithm,
@@ -57,6 +59,7 @@ impl Rule {
         Self::UserName,
         Self::Groups,
         Self::ProviderSession,
+        Self::Lineage,
     ];
 
     /// What a person calls it.
@@ -78,6 +81,7 @@ impl Rule {
             Self::UserName => "user name",
             Self::Groups => "groups",
             Self::ProviderSession => "provider session",
+            Self::Lineage => "lineage",
         }
     }
 
@@ -100,6 +104,7 @@ impl Rule {
             Self::UserName => "configuration, username_claim",
             Self::Groups => "configuration, groups_claim",
             Self::ProviderSession => "OpenID Connect Back-Channel Logout section 2.1",
+            Self::Lineage => "OpenID Connect Core section 12.2",
         }
     }
 }

@@ -134,6 +134,37 @@ async fn a_file_of_another_kind_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
+async fn sessions_without_marks_are_dropped_and_claims_stay() {
+    const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+    type Old = TableDefinition<'static, [u8; 32], (u64, u64, &'static [u8])>;
+    let folder = TempDir::new().unwrap();
+    let store = Store::Embedded {
+        path: file(&folder),
+    };
+    let config = config(store, folder.path());
+    let sessions = open(&config).await;
+    let until = start() + Duration::from_secs(600);
+    assert!(sessions.claim(b"state", until, start()).await.unwrap());
+    drop(sessions);
+    let database = redb::Database::open(file(&folder)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut meta = transaction.open_table(META).unwrap();
+        meta.insert("ocient-sidecar session format", 1).unwrap();
+        let rows: Old = TableDefinition::new("sessions");
+        let mut rows = transaction.open_table(rows).unwrap();
+        rows.insert([7; 32], (0, u64::MAX, &[1, 2, 3][..])).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(database);
+    let sessions = open(&config).await;
+    assert_eq!(sessions.count(start()).await.unwrap(), 0);
+    assert!(!sessions.claim(b"state", until, start()).await.unwrap());
+    drop(sessions);
+    assert_eq!(open(&config).await.count(start()).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn another_programs_database_or_another_format_is_refused() {
     const THEIRS: TableDefinition<&str, u64> = TableDefinition::new("theirs");
     const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
@@ -149,7 +180,7 @@ async fn another_programs_database_or_another_format_is_refused() {
         transaction
             .open_table(table)
             .unwrap()
-            .insert(key, 2)
+            .insert(key, 3)
             .unwrap();
         transaction.commit().unwrap();
         drop(database);
@@ -178,6 +209,7 @@ async fn a_damaged_file_is_refused_wherever_the_damage_is() {
         let row = Row {
             revision: 0,
             ends_at: Millis(u64::MAX),
+            marks: Vec::new(),
             sealed: vec![byte; 1000],
         };
         let key = SessionKey([byte; 32]);
@@ -230,6 +262,7 @@ async fn a_full_shelf_refuses_new_keys_and_evicts_nothing() {
         let row = Row {
             revision: 0,
             ends_at: Millis(2000),
+            marks: Vec::new(),
             sealed: Vec::new(),
         };
         (key, row)

@@ -29,6 +29,7 @@ fn row(revision: u64, ends_at: u64, sealed: &str) -> Row {
     Row {
         revision,
         ends_at: Millis(ends_at),
+        marks: Vec::new(),
         sealed: sealed.into(),
     }
 }

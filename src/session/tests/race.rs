@@ -1,5 +1,6 @@
 //! Interleavings of one operation with another, played step by step.
 use super::*;
+use crate::seal::Mark;
 use std::sync::Mutex;
 use tokio::sync::oneshot;
 
@@ -85,6 +86,18 @@ impl SessionStore for Paused {
             self.pass("remove").await;
             row
         })
+    }
+
+    fn marked(
+        &self,
+        mark: Mark,
+        after: Option<SessionKey>,
+    ) -> BoxFuture<'_, Result<Vec<SessionKey>, SessionError>> {
+        self.store.marked(mark, after)
+    }
+
+    fn notes(&self) -> BoxFuture<'_, Result<Vec<(SessionKey, Row)>, SessionError>> {
+        self.store.notes()
     }
 
     fn purge(&self, shelf: Shelf, before: Millis) -> BoxFuture<'_, Result<usize, SessionError>> {

@@ -30,7 +30,12 @@ fn a_good_token_is_held_against_every_rule_for_its_kind() {
         access_token: &nothing,
         code: &nothing,
     };
-    let of_sign_in = [Rule::Nonce, Rule::AccessTokenHash, Rule::CodeHash];
+    let of_sign_in = [
+        Rule::Nonce,
+        Rule::AccessTokenHash,
+        Rule::CodeHash,
+        Rule::Lineage,
+    ];
     let with_nonce = with(id_claims(), "nonce", json!("n"));
     for (claims, typ, expect, without) in [
         (with_nonce, "JWT", sign_in, vec![]),

@@ -1,0 +1,87 @@
+//! Whom the provider has signed out, and when: what was issued before proves nothing any more.
+use crate::oidc::{Identity, Whose};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, SystemTime},
+};
+
+/// The logouts of the last day. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ended(Arc<RwLock<HashMap<Vec<u8>, Logout>>>);
+
+/// One logout, as it is noted in the session store under the logout token's id.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Logout {
+    /// Whose: one of the [`names`] that identities have.
+    pub(super) name: Vec<u8>,
+    /// By the provider's clock. What it issued then or before is over.
+    pub(super) at: SystemTime,
+    /// By ours.
+    pub(super) heard_at: SystemTime,
+    /// Until when it is remembered.
+    pub(super) until: SystemTime,
+}
+
+/// How long a logout is remembered at least: longer than providers let tokens live. One that
+/// lives longer and was used here is remembered to its own end.
+pub(super) const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+impl Ended {
+    /// Remembers a logout, and forgets those whose time is over. The session store, which takes
+    /// each first, bounds their number.
+    pub(super) fn add(&self, logout: Logout, now: SystemTime) {
+        let mut logouts = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        logouts.retain(|_, logout| now < logout.until);
+        let known = logouts.entry(logout.name.clone());
+        let known = known.or_insert_with(|| logout.clone());
+        known.at = known.at.max(logout.at);
+        known.heard_at = known.heard_at.max(logout.heard_at);
+        known.until = known.until.max(logout.until);
+    }
+
+    /// When the last logout of `name` was heard of, by our clock.
+    pub(super) fn heard_at(&self, name: &[u8]) -> Option<SystemTime> {
+        let logouts = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        logouts.get(name).map(|logout| logout.heard_at)
+    }
+
+    /// Whether the token that proved `identity` was issued before its person or session was
+    /// signed out. Dates of tokens are whole seconds: one of the same second may be the older.
+    pub(super) fn covers(&self, identity: &Identity, now: SystemTime) -> bool {
+        let logouts = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if logouts.is_empty() {
+            return false;
+        }
+        let issued_at = identity.issued_at();
+        names(identity).iter().any(|name| {
+            logouts.get(name).is_some_and(|logout| {
+                now < logout.until && issued_at.is_none_or(|issued_at| issued_at <= logout.at)
+            })
+        })
+    }
+}
+
+/// What a logout may call this identity: the person, and the session at the provider. Of the
+/// provider's name and issuer both: an entry of the configuration that is used anew for another
+/// provider has nothing in common with the old one.
+pub(super) fn names(identity: &Identity) -> Vec<Vec<u8>> {
+    let of = |whose| name(identity.provider(), identity.issuer(), &whose);
+    let subject = Whose::Subject(identity.subject().to_owned());
+    let session = identity.sid().map(|sid| Whose::Session(sid.to_owned()));
+    [Some(subject), session]
+        .into_iter()
+        .flatten()
+        .map(of)
+        .collect()
+}
+
+/// The name of a person or of a session at a provider; no two have the same.
+pub(super) fn name(provider: &str, issuer: &str, whose: &Whose) -> Vec<u8> {
+    let (kind, value) = match whose {
+        Whose::Subject(subject) => ("sub", subject),
+        Whose::Session(sid) => ("sid", sid),
+    };
+    serde_json::to_vec(&[kind, provider, issuer, value]).expect("texts have a JSON form")
+}
