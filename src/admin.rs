@@ -1,6 +1,11 @@
 //! The operator's listener: is the process alive, is it ready. Never on a public address.
-use crate::{body::Body, config::AdminAddress, oidc::Provider};
+use crate::{
+    body::Body,
+    config::AdminAddress,
+    oidc::{Provider, Trouble},
+};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use humantime::format_rfc3339_seconds;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
@@ -33,7 +38,7 @@ pub struct Health {
 /// The answer of `/readyz`.
 #[derive(Serialize)]
 struct Readiness<'a> {
-    /// `ready`, `degraded` (sign-ins at some provider fail, all else works) or `draining`.
+    /// `ready`, `degraded` (some provider gives no good answers, all else works) or `draining`.
     status: &'static str,
     /// Why it is not simply ready.
     reasons: Vec<String>,
@@ -43,7 +48,67 @@ struct Readiness<'a> {
 #[derive(Serialize)]
 struct ProviderReadiness<'a> {
     name: &'a str,
+    /// Whether sign-ins and tokens of this provider work.
     ready: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    troubles: Vec<ProviderTrouble>,
+}
+
+/// What cannot be fetched from a provider.
+#[derive(Serialize)]
+struct ProviderTrouble {
+    /// `metadata` or `keys`.
+    what: &'static str,
+    since: String,
+    failure: String,
+    /// How long the last good answer is still used; 0: it is not.
+    usable_seconds: u64,
+}
+
+impl ProviderTrouble {
+    fn of(trouble: Trouble) -> Self {
+        Self {
+            what: trouble.what,
+            since: format_rfc3339_seconds(trouble.since).to_string(),
+            failure: trouble.failure,
+            usable_seconds: trouble.usable_for.unwrap_or_default().as_secs(),
+        }
+    }
+}
+
+impl<'a> ProviderReadiness<'a> {
+    fn of(provider: &'a Provider) -> Self {
+        Self {
+            name: &provider.config().name,
+            ready: provider.is_ready(),
+            troubles: provider
+                .troubles()
+                .into_iter()
+                .map(ProviderTrouble::of)
+                .collect(),
+        }
+    }
+
+    /// Why it is not simply ready, for a person.
+    fn reasons(&self) -> Vec<String> {
+        let name = self.name;
+        let reason = |trouble: &ProviderTrouble| {
+            let ProviderTrouble { what, since, .. } = trouble;
+            let effect = match trouble.usable_seconds {
+                0 => "its sign-ins and tokens are refused".to_owned(),
+                seconds => {
+                    let minutes = seconds.div_ceil(60);
+                    format!("the last good answer is used for {minutes} more minutes at most")
+                }
+            };
+            let failure = &trouble.failure;
+            format!("provider {name}: no new {what} since {since}: {failure}; {effect}")
+        };
+        if self.troubles.is_empty() && !self.ready {
+            return vec![format!("provider {name} has not answered yet")];
+        }
+        self.troubles.iter().map(reason).collect()
+    }
 }
 
 impl Health {
@@ -66,15 +131,11 @@ impl Health {
         let providers: Vec<_> = self
             .providers
             .iter()
-            .map(|provider| ProviderReadiness {
-                name: &provider.config().name,
-                ready: provider.is_ready(),
-            })
+            .map(|provider| ProviderReadiness::of(provider))
             .collect();
         let mut reasons: Vec<String> = providers
             .iter()
-            .filter(|provider| !provider.ready)
-            .map(|provider| format!("provider {} has not answered yet", provider.name))
+            .flat_map(ProviderReadiness::reasons)
             .collect();
         let is_draining = self.draining.load(Ordering::Relaxed);
         if is_draining {

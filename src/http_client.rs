@@ -2,7 +2,7 @@
 //!
 //! Providers and the SQL node's token endpoints are asked through it; queries never are.
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
@@ -36,6 +36,9 @@ pub enum HttpClientError {
     /// The body is longer than this client reads, in bytes.
     #[error("an answer of more than {0} bytes")]
     TooLarge(usize),
+    /// The body is compressed, which was not asked for: how much comes out of it, nobody knows.
+    #[error("an answer with a content coding, which was not asked for")]
+    Encoded,
 }
 
 impl HttpClient {
@@ -90,6 +93,9 @@ impl HttpClient {
             }
         })?;
         let (head, body) = response.into_parts();
+        if is_encoded(&head.headers) {
+            return Err(HttpClientError::Encoded);
+        }
         match Limited::new(body, self.max_body).collect().await {
             Ok(body) => Ok(Response::from_parts(head, body.to_bytes())),
             Err(error) if error.is::<LengthLimitError>() => {
@@ -98,6 +104,17 @@ impl HttpClient {
             Err(error) => Err(HttpClientError::Broken(error)),
         }
     }
+}
+
+/// Whether a content coding (RFC 9110 section 8.4) was applied. None is ever decoded, so that no
+/// kilobyte becomes a gigabyte here.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let fields = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut codings = fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| {
+        let coding = coding.trim_ascii();
+        !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+    })
 }
 
 /// Providers close idle connections after a minute or more; ours go first, so that a request

@@ -2,7 +2,7 @@
 use super::ended::Ended;
 use crate::{
     failure::Failure,
-    oidc::{Expect, Identity, Provider, TokenFault},
+    oidc::{Expect, Identity, KeysVersion, Provider, TokenFault},
     secret::Secret,
     single_flight::SingleFlight,
 };
@@ -21,10 +21,18 @@ pub(super) type TokenDigest = [u8; 32];
 /// What was found out about provider tokens.
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
-    good: Cache<TokenDigest, Arc<Identity>>,
+    good: Cache<TokenDigest, Known>,
     bad: Cache<TokenDigest, Failure>,
     verifying: SingleFlight<TokenDigest, Result<Arc<Identity>, Failure>>,
     ended: Ended,
+}
+
+/// A token that was found good, and the keys it was judged by: when they change it is judged
+/// again, since its key may have been withdrawn.
+#[derive(Clone, Debug)]
+struct Known {
+    identity: Arc<Identity>,
+    keys: KeysVersion,
 }
 
 /// Refused tokens remembered at most. They have a cache of their own, so that garbage cannot
@@ -63,7 +71,8 @@ impl Verified {
     }
 
     /// Who `token` proves its bearer to be. It is verified once, whoever waits for it; later
-    /// its expiry alone is held against the clock.
+    /// its expiry is held against the clock and, as long as the provider's keys are the same and
+    /// not too old, nothing else.
     ///
     /// # Errors
     /// What is wrong with the token, or that its provider cannot be asked for its keys.
@@ -74,14 +83,16 @@ impl Verified {
         now: SystemTime,
     ) -> Result<Found, Failure> {
         let key = key_of(token);
-        if let Some(identity) = self.good.get(&key) {
-            if identity.is_expired(now) {
+        if let Some(known) = self.good.get(&key) {
+            if known.identity.is_expired(now) {
                 return Err(Failure::Token(TokenFault::Expired));
             }
-            return Ok(Found {
-                identity,
-                was_cached: true,
-            });
+            if provider.keys_version() == Some(known.keys) {
+                return Ok(Found {
+                    identity: known.identity,
+                    was_cached: true,
+                });
+            }
         }
         if let Some(failure) = self.bad.get(&key) {
             return Err(failure);
@@ -101,7 +112,10 @@ impl Verified {
 
     /// Forgets the good tokens of everybody who is meant; their digests.
     pub(super) fn forget(&self, is_meant: impl Fn(&Identity) -> bool) -> HashSet<TokenDigest> {
-        let meant = self.good.iter().filter(|(_, identity)| is_meant(identity));
+        let meant = self
+            .good
+            .iter()
+            .filter(|(_, known)| is_meant(&known.identity));
         let meant: HashSet<_> = meant.map(|(key, _)| *key).collect();
         for key in &meant {
             self.good.invalidate(key);
@@ -114,8 +128,11 @@ impl Verified {
         &self,
         is_meant: impl Fn(&Identity) -> bool,
     ) -> impl Iterator<Item = SystemTime> {
-        let meant = self.good.iter().filter(move |(_, it)| is_meant(it));
-        meant.map(|(_, identity)| identity.expires_at())
+        let meant = self
+            .good
+            .iter()
+            .filter(move |(_, known)| is_meant(&known.identity));
+        meant.map(|(_, known)| known.identity.expires_at())
     }
 
     async fn verify(
@@ -125,10 +142,14 @@ impl Verified {
         token: &Secret,
         now: SystemTime,
     ) -> Result<Arc<Identity>, Failure> {
-        match provider.verify(token, Expect::Bearer, now).await {
-            Ok(identity) => {
+        match provider.verify_by_keys(token, Expect::Bearer, now).await {
+            Ok((identity, keys)) => {
                 let identity = Arc::new(identity);
-                self.good.insert(key, identity.clone());
+                let known = Known {
+                    identity: identity.clone(),
+                    keys,
+                };
+                self.good.insert(key, known);
                 // After it is in the cache: a logout that is remembered later finds it there.
                 if self.ended.covers(&identity, now) {
                     self.good.invalidate(&key);

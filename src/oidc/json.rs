@@ -10,11 +10,25 @@ use std::fmt;
 /// (RFC 7515 section 4: must be rejected), for bad UTF-8, and for more than 128 levels
 /// (serde_json's own limit, far above any real token).
 pub(super) fn object(text: &[u8]) -> Option<Map<String, Value>> {
-    match serde_json::from_slice(text) {
-        Ok(Strict(Value::Object(members))) => Some(members),
-        _ => None,
+    read(text).ok()
+}
+
+/// As [`object`], with what is wrong.
+///
+/// # Errors
+/// The first mistake and its place.
+pub(super) fn read(text: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
+    if text.starts_with(BYTE_ORDER_MARK) {
+        return Err(Error::custom("it begins with a byte order mark"));
+    }
+    match serde_json::from_slice(text)? {
+        Strict(Value::Object(members)) => Ok(members),
+        _ => Err(Error::custom("it is not an object")),
     }
 }
+
+/// That of UTF-8, which RFC 8259 section 8.1 forbids.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Any JSON value whose objects have each member once.
 struct Strict(Value);
@@ -97,7 +111,8 @@ mod tests {
     #[test]
     fn refuses_what_two_readers_could_read_differently() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
-        let cases: [&[u8]; 9] = [
+        let cases: [&[u8]; 10] = [
+            b"\xef\xbb\xbf{}",
             b"",
             b"[]",
             b"\"x\"",

@@ -3,16 +3,41 @@ mod jwk;
 #[cfg(test)]
 mod tests;
 
-use super::TokenFault;
+use super::{TokenFault, json};
 use crate::config::Algorithm;
-use aws_lc_rs::signature::ParsedPublicKey;
+use aws_lc_rs::{digest, signature::ParsedPublicKey};
 use jwk::Jwk;
-use serde::Deserialize;
 use serde_json::Value;
 
 /// A JWK Set (RFC 7517 section 5) without the keys that cannot verify tokens here.
 pub(super) struct KeySet {
     keys: Vec<Key>,
+    version: KeysVersion,
+}
+
+/// Tells one set of usable keys from another: whoever remembers that a token was good by this
+/// version may not know it of the next, from which the token's key may be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeysVersion([u8; 32]);
+
+impl KeysVersion {
+    /// The digest of names, algorithms and keys, each with its length, in their order. Keys that
+    /// are not usable here may come and go.
+    fn of(keys: &[Key]) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        for key in keys {
+            let algorithm = format!("{:?}", key.algorithm);
+            let kid = key.kid.as_ref().map_or(&[][..], |kid| kid.as_bytes());
+            let has_kid = [u8::from(key.kid.is_some())];
+            for part in [algorithm.as_bytes(), &has_kid, kid, key.public.as_ref()] {
+                context.update(&(part.len() as u64).to_be_bytes());
+                context.update(part);
+            }
+        }
+        let mut version = [0; 32];
+        version.copy_from_slice(context.finish().as_ref());
+        Self(version)
+    }
 }
 
 /// One key for one algorithm: an RSA key that names no `alg` appears once for each allowed one.
@@ -27,6 +52,8 @@ struct Key {
 pub(super) enum KeySetError {
     #[error("its key set is malformed: {0}")]
     Malformed(serde_json::Error),
+    #[error("its key set is malformed: it has no array `keys`")]
+    NoKeys,
     #[error("its key set has {0} keys, and at most {MAX_KEYS} are read")]
     TooMany(usize),
 }
@@ -38,16 +65,15 @@ impl KeySet {
     /// # Errors
     /// Not a key set, or too many keys.
     pub(super) fn parse(body: &[u8], allowed: &[Algorithm]) -> Result<Self, KeySetError> {
-        #[derive(Deserialize)]
-        struct RawSet {
-            keys: Vec<Value>,
-        }
-        let raw: RawSet = serde_json::from_slice(body).map_err(KeySetError::Malformed)?;
-        if raw.keys.len() > MAX_KEYS {
-            return Err(KeySetError::TooMany(raw.keys.len()));
+        let mut members = json::read(body).map_err(KeySetError::Malformed)?;
+        let Some(Value::Array(jwks)) = members.remove("keys") else {
+            return Err(KeySetError::NoKeys);
+        };
+        if jwks.len() > MAX_KEYS {
+            return Err(KeySetError::TooMany(jwks.len()));
         }
         let mut keys = Vec::new();
-        for jwk in raw.keys.into_iter().filter_map(Jwk::from_json) {
+        for jwk in jwks.into_iter().filter_map(Jwk::from_json) {
             for algorithm in allowed.iter().copied() {
                 if let Some(public) = jwk.verification_key(algorithm) {
                     keys.push(Key {
@@ -58,7 +84,13 @@ impl KeySet {
                 }
             }
         }
-        Ok(Self { keys })
+        let version = KeysVersion::of(&keys);
+        Ok(Self { keys, version })
+    }
+
+    /// Which set it is.
+    pub(super) fn version(&self) -> KeysVersion {
+        self.version
     }
 
     /// Whether no token can be verified with it.

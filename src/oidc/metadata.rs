@@ -1,7 +1,9 @@
 //! The provider's metadata (OpenID Connect Discovery 1.0): parsed, and checked against the
 //! configuration.
+use super::json;
 use openidconnect::{AuthUrl, EndSessionUrl, JsonWebKeySetUrl, RevocationUrl, TokenUrl};
 use serde::Deserialize;
+use serde_json::Value;
 use url::{Host, Url};
 
 /// The members that are used. The library's own type would refuse the whole document for a
@@ -47,7 +49,9 @@ impl Metadata {
     /// Malformed, of another issuer (RFC 8414 section 3.3), or with an endpoint to which
     /// secrets would go in the clear.
     pub(super) fn parse(body: &[u8], issuer: &str) -> Result<Self, MetadataError> {
-        let metadata: Self = serde_json::from_slice(body).map_err(MetadataError::Malformed)?;
+        let members = json::read(body).map_err(MetadataError::Malformed)?;
+        let metadata = serde_json::from_value(Value::Object(members));
+        let metadata: Self = metadata.map_err(MetadataError::Malformed)?;
         if metadata.issuer != issuer {
             return Err(MetadataError::Issuer(metadata.issuer));
         }

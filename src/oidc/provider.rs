@@ -3,21 +3,19 @@
 mod tests;
 
 use super::{
-    ClientCredentials, Expect, Identity, LogoutToken, OidcError, TokenFault,
+    ClientCredentials, Expect, Identity, KeysVersion, LogoutToken, OidcError, TokenFault, Trouble,
     jws::Jws,
     keys::KeySet,
-    latest::Latest,
+    latest::{Fetched, Latest},
     remote::{Discovered, Remote},
     verify::{self, Rule, Trace},
 };
 use crate::{config, http_client::HttpClient, secret::Secret};
 use std::{
-    error::Error,
-    fmt, iter, mem,
+    fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tracing::{info, warn};
 
 /// One provider: what it said about itself, its keys, and the way to it.
 pub struct Provider {
@@ -40,8 +38,8 @@ impl Provider {
         http: HttpClient,
     ) -> Arc<Self> {
         Arc::new(Self {
-            discovery: Latest::new(&config.name, DISCOVERY_PAUSE),
-            keys: Latest::new(&config.name, UNKNOWN_KEY_PAUSE),
+            discovery: Latest::new(&config.name, "metadata"),
+            keys: Latest::new(&config.name, "keys"),
             remote: Arc::new(Remote {
                 config: config.clone(),
                 credentials,
@@ -55,31 +53,21 @@ impl Provider {
         &self.remote.config
     }
 
-    /// Whether metadata and keys are there, so that tokens can be verified.
+    /// Whether metadata and keys are there and not too old, so that tokens can be verified.
     pub fn is_ready(&self) -> bool {
         self.discovery.current().is_some() && self.keys.current().is_some()
     }
 
-    /// Discovers, then again every hour; what is known stays while the provider is down.
-    /// Never ends: the caller runs it in a task and drops that.
-    pub async fn keep_fresh(self: Arc<Self>) {
-        let provider = &self.config().name;
-        let mut retry = FIRST_RETRY;
-        loop {
-            let pause = match self.discover().await {
-                Ok(_) => {
-                    info!(provider, "provider discovered");
-                    retry = FIRST_RETRY;
-                    REFRESH
-                }
-                Err(error) => {
-                    warn!(provider, %error, causes = causes(&error), "discovery failed");
-                    let longer = (retry * 2).min(LAST_RETRY);
-                    mem::replace(&mut retry, longer)
-                }
-            };
-            tokio::time::sleep(with_jitter(pause)).await;
-        }
+    /// What keeps newer metadata or keys from coming, one each at most.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let both = [self.discovery.trouble(), self.keys.trouble()];
+        both.into_iter().flatten().collect()
+    }
+
+    /// The keys that tokens are judged by now. `None`: none are there, or they are too old to be
+    /// believed.
+    pub fn keys_version(&self) -> Option<KeysVersion> {
+        self.keys.current().map(|keys| keys.version())
     }
 
     /// Proves who `token` speaks of. An unknown key makes the key set be fetched anew, once
@@ -107,9 +95,38 @@ impl Provider {
         now: SystemTime,
         trace: &mut Trace,
     ) -> Result<Identity, OidcError> {
-        let jws = trace.check(Rule::Form, Jws::parse(token.expose()))?;
-        self.with_keys(|keys| verify::verify(self.config(), keys, &jws, expect, now, trace))
+        let judged = self.judge_by_keys(token, expect, now, trace).await;
+        judged.map(|(identity, _)| identity)
+    }
+
+    /// As [`verify`](Self::verify), with the keys that it was judged by: whoever remembers the
+    /// identity has to ask again when [`keys_version`](Self::keys_version) is another.
+    ///
+    /// # Errors
+    /// The token's fault, or no keys to judge it by.
+    pub async fn verify_by_keys(
+        &self,
+        token: &Secret,
+        expect: Expect<'_>,
+        now: SystemTime,
+    ) -> Result<(Identity, KeysVersion), OidcError> {
+        self.judge_by_keys(token, expect, now, &mut Trace::default())
             .await
+    }
+
+    async fn judge_by_keys(
+        &self,
+        token: &Secret,
+        expect: Expect<'_>,
+        now: SystemTime,
+        trace: &mut Trace,
+    ) -> Result<(Identity, KeysVersion), OidcError> {
+        let jws = trace.check(Rule::Form, Jws::parse(token.expose()))?;
+        self.with_keys(|keys| {
+            let identity = verify::verify(self.config(), keys, &jws, expect, now, trace)?;
+            Ok((identity, keys.version()))
+        })
+        .await
     }
 
     /// Proves whose session a logout token ends. Keys as in [`verify`](Self::verify).
@@ -140,12 +157,12 @@ impl Provider {
         }
     }
 
-    /// What discovery told, asking now if it has not happened yet.
+    /// What discovery told, asking now if it has not happened yet. The keys are there too then:
+    /// a sign-in that ends in a token nobody can judge should not begin.
     pub(super) async fn discovered(&self) -> Result<Arc<Discovered>, OidcError> {
-        match self.discovery.current() {
-            Some(discovered) => Ok(discovered),
-            None => self.discover().await,
-        }
+        let discovered = self.metadata().await?;
+        self.known_keys().await?;
+        Ok(discovered)
     }
 
     /// What discovery told, if it has happened.
@@ -153,58 +170,49 @@ impl Provider {
         self.discovery.current()
     }
 
-    async fn discover(&self) -> Result<Arc<Discovered>, OidcError> {
-        let (remote, keys) = (self.remote.clone(), self.keys.clone());
-        let fetch = async move {
-            let (discovered, key_set) = remote.discover().await?;
-            keys.put(key_set);
-            Ok(discovered)
-        };
-        self.discovery.refresh(fetch).await
+    pub(super) async fn refresh_metadata(&self) -> Result<Duration, OidcError> {
+        self.discovery.refresh(self.metadata_fetch()).await
+    }
+
+    pub(super) async fn refresh_keys(&self) -> Result<Duration, OidcError> {
+        let fetch = self.keys_fetch(self.metadata().await?);
+        self.keys.refresh(fetch).await
+    }
+
+    async fn metadata(&self) -> Result<Arc<Discovered>, OidcError> {
+        match self.discovery.current() {
+            Some(discovered) => Ok(discovered),
+            None => self.discovery.load(self.metadata_fetch()).await,
+        }
     }
 
     async fn known_keys(&self) -> Result<Arc<KeySet>, OidcError> {
-        self.discovered().await?;
-        let keys = self.keys.current();
-        Ok(keys.expect("discovery stores the keys before it is known to have happened"))
+        match self.keys.current() {
+            Some(keys) => Ok(keys),
+            None => {
+                let fetch = self.keys_fetch(self.metadata().await?);
+                self.keys.load(fetch).await
+            }
+        }
     }
 
     async fn newer_keys(&self) -> Result<Arc<KeySet>, OidcError> {
-        let discovered = self.discovered().await?;
+        let fetch = self.keys_fetch(self.metadata().await?);
+        self.keys.renew(fetch).await
+    }
+
+    fn metadata_fetch(
+        &self,
+    ) -> impl Future<Output = Result<Fetched<Discovered>, OidcError>> + Send + 'static {
         let remote = self.remote.clone();
-        let fetch = async move { remote.keys(&discovered.metadata.jwks_uri).await };
-        self.keys.refresh(fetch).await
+        async move { remote.metadata().await }
+    }
+
+    fn keys_fetch(
+        &self,
+        discovered: Arc<Discovered>,
+    ) -> impl Future<Output = Result<Fetched<KeySet>, OidcError>> + Send + 'static {
+        let remote = self.remote.clone();
+        async move { remote.keys(discovered.metadata.jwks_uri.as_str()).await }
     }
 }
-
-/// What lies beneath `error`, outermost first: the network's reason is some levels down.
-fn causes(error: &OidcError) -> String {
-    let chain = iter::successors(error.source(), |&cause| cause.source());
-    let chain: Vec<String> = chain.map(ToString::to_string).collect();
-    chain.join(": ")
-}
-
-/// Up to a tenth longer, at random, so that a fleet does not ask in step.
-fn with_jitter(pause: Duration) -> Duration {
-    let mut random = [0];
-    // Without randomness there is no jitter, and no harm.
-    let _ = aws_lc_rs::rand::fill(&mut random);
-    pause.mul_f64(1.0 + f64::from(random[0]) / 2550.0)
-}
-
-/// Sign-ins that arrive while a provider is down learn so at once instead of waiting each for
-/// an attempt of its own.
-const DISCOVERY_PAUSE: Duration = Duration::from_secs(1);
-
-/// A flood of tokens with random key ids must not become a flood at the provider; a real
-/// rotation waits this long at most.
-const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(10);
-
-/// Keys are rotated over days; an hour also notices a key that was withdrawn.
-const REFRESH: Duration = Duration::from_secs(60 * 60);
-
-/// Wait after the first failure; doubles up to [`LAST_RETRY`].
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-
-/// Often enough that a provider's return is noticed within a minute.
-const LAST_RETRY: Duration = Duration::from_secs(60);

@@ -31,6 +31,7 @@ pub(super) struct StandIn {
 #[derive(Default)]
 struct Shared {
     pages: Mutex<HashMap<&'static str, Page>>,
+    cache_control: Mutex<HashMap<&'static str, &'static str>>,
     asked: Mutex<Vec<Asked>>,
 }
 
@@ -126,6 +127,12 @@ impl StandIn {
             .collect()
     }
 
+    /// `Cache-Control` of a page; none at first.
+    pub(super) fn cache(&self, path: &'static str, cache_control: &'static str) {
+        let mut all = self.shared.cache_control.lock().unwrap();
+        all.insert(path, cache_control);
+    }
+
     pub(super) fn config(&self) -> config::Provider {
         config::Provider {
             issuer: self.issuer.clone(),
@@ -183,11 +190,12 @@ async fn answer(
     let body = body.collect().await.unwrap().to_bytes();
     let path = head.uri.path().to_owned();
     let authorization = head.headers.get("authorization");
-    shared.asked.lock().unwrap().push(Asked {
+    let asked = Asked {
         path: path.clone(),
         authorization: authorization.map(|value| value.to_str().unwrap().to_owned()),
         form: url::form_urlencoded::parse(&body).into_owned().collect(),
-    });
+    };
+    shared.asked.lock().unwrap().push(asked);
     let page = shared.pages.lock().unwrap().get(path.as_str()).cloned();
     let page = page.unwrap_or(Page {
         status: 404,
@@ -195,12 +203,14 @@ async fn answer(
         media: "text/plain",
         text: String::new(),
     });
-    let response = Response::builder()
+    let mut response = Response::builder()
         .status(page.status)
         .header("content-type", page.media)
-        .header("location", page.location)
-        .body(page.text.into());
-    Ok(response.unwrap())
+        .header("location", page.location);
+    if let Some(value) = shared.cache_control.lock().unwrap().get(path.as_str()) {
+        response = response.header("cache-control", *value);
+    }
+    Ok(response.body(page.text.into()).unwrap())
 }
 
 /// A set with every mint's key.

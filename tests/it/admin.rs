@@ -1,7 +1,10 @@
 //! The operator's listener: liveness, readiness, its socket file.
-use crate::{site::Site, wire::patiently};
+use crate::{
+    site::{Site, assert_refused},
+    wire::patiently,
+};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use sidecar_testkit::{
     client::Answer,
     provider::{Provider, ProviderOptions},
@@ -29,6 +32,25 @@ async fn readiness(site: &Site, status: &str) -> Answer {
         }
     };
     patiently(status, asking).await
+}
+
+/// Asks until `/readyz` tells of trouble with `what`.
+async fn told(site: &Site, what: &str) -> Value {
+    let asking = async {
+        loop {
+            let readiness = ask(site, "/readyz").await.json();
+            if readiness["providers"][0]["troubles"][0]["what"] == what {
+                return readiness;
+            }
+        }
+    };
+    patiently(what, asking).await
+}
+
+/// Whether `text` is a time as RFC 3339 writes it, to the second.
+fn humantime(text: &str) -> bool {
+    let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
+    text.chars().map(shape).collect::<String>() == "0000-00-00T00:00:00Z"
 }
 
 /// Sends a GET to a socket file; the answer's text.
@@ -72,16 +94,24 @@ async fn readyz_is_degraded_while_a_provider_is_down_and_says_which() {
     let provider = Provider::start(ProviderOptions::new(&crate::site::authority()));
     provider.die();
     let site = Site::with_parts(provider, SqlNodeOptions::default(), |_| {}).await;
-    let degraded = ask(&site, "/readyz").await;
+    let degraded = readiness(&site, "degraded").await;
     assert_eq!(degraded.status, 200);
-    assert_eq!(
-        degraded.json(),
-        json!({
-            "status": "degraded",
-            "reasons": ["provider corp has not answered yet"],
-            "providers": [{"name": "corp", "ready": false}],
-        })
+    let degraded = told(&site, "metadata").await;
+    let provider = &degraded["providers"][0];
+    let found = (&provider["name"], &provider["ready"]);
+    assert_eq!(found, (&json!("corp"), &json!(false)));
+    let trouble = &provider["troubles"][0];
+    assert_eq!(trouble["usable_seconds"], 0);
+    let since = trouble["since"].as_str().unwrap();
+    assert!(humantime(since), "{since}");
+    let failure = trouble["failure"].as_str().unwrap();
+    assert!(failure.contains("cannot be reached"), "{failure}");
+    let reason = degraded["reasons"][0].as_str().unwrap();
+    let expected = format!(
+        "provider corp: no new metadata since {since}: {failure}; \
+         its sign-ins and tokens are refused"
     );
+    assert_eq!(reason, expected);
     // Whoever needs no provider is served.
     let client = site.client();
     let query = site.query(&client).basic("admin@system", "admin");
@@ -97,6 +127,25 @@ async fn readyz_is_degraded_while_a_provider_is_down_and_says_which() {
             json!({"status": "ready", "reasons": [], "providers": providers})
         )
     );
+}
+
+#[tokio::test]
+async fn readyz_is_degraded_while_known_keys_cannot_be_renewed_and_all_goes_on() {
+    let site = Site::start().await;
+    let token = site.id_token("alice");
+    assert_eq!(site.query_as(&token).await.status, 200);
+    readiness(&site, "ready").await;
+    site.provider.die();
+    // A key that nobody knows makes the keys be asked for.
+    let unknown = site.token(|token| token.header("kid", "unknown"));
+    assert_refused(&site.query_as(&unknown).await, 503, -1220, "an outage");
+    let degraded = told(&site, "keys").await;
+    assert_eq!(degraded["status"], "degraded");
+    let provider = &degraded["providers"][0];
+    assert_eq!(provider["ready"], true);
+    let left = provider["troubles"][0]["usable_seconds"].as_u64().unwrap();
+    assert!((86_000..=86_400).contains(&left), "{left}");
+    assert_eq!(site.query_as(&token).await.status, 200);
 }
 
 #[tokio::test]

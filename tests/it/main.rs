@@ -27,6 +27,7 @@ mod hygiene;
 mod hygiene_smuggling;
 mod identities;
 mod lies;
+mod lies_documents;
 mod lies_tokens;
 mod limits;
 mod logs;

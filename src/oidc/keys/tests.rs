@@ -170,9 +170,47 @@ fn as_many_keys_as_the_bound_are_read_and_one_more_is_refused() {
 
 #[test]
 fn what_is_not_a_key_set_is_refused() {
-    for text in ["", "[]", "{}", r#"{"keys":1}"#, "<html>", r#"{"keys":[]"#] {
+    let deep = format!("{{\"keys\":[],\"x\":{}", "[".repeat(100_000));
+    for text in [
+        "",
+        "[]",
+        "{}",
+        r#"{"keys":1}"#,
+        "<html>",
+        r#"{"keys":[]"#,
+        r#"{"keys":[],"keys":[]}"#,
+        r#"{"keys":[{"kid":"a","kid":"b"}]}"#,
+        "\u{feff}{\"keys\":[]}",
+        &deep,
+    ] {
         let refused = KeySet::parse(text.as_bytes(), &rules().algorithms).err();
-        assert!(matches!(refused, Some(KeySetError::Malformed(_))), "{text}");
+        let reason = refused.map(|error| error.to_string()).unwrap_or_default();
+        assert!(reason.contains("malformed"), "{text:.99}: {reason}");
     }
     assert!(key_set(&[]).is_empty());
+}
+
+#[test]
+fn the_version_changes_with_every_change_of_a_usable_key_and_with_nothing_else() {
+    let (one, two) = (rotated("one"), rotated("two"));
+    let version = key_set(&[one.jwk(), two.jwk()]).version();
+    let strange = json!({"kty": "AKP", "alg": "ML-DSA-65", "kid": "one"});
+    let same = key_set(&[strange, one.jwk(), with(two.jwk(), "x5t", json!("x"))]);
+    assert!(same.version() == version);
+    for (case, jwks) in [
+        ("dropped", vec![one.jwk()]),
+        ("added", vec![one.jwk(), two.jwk(), ES384.jwk()]),
+        ("another key", vec![one.jwk(), rotated("two").jwk()]),
+        (
+            "renamed",
+            vec![one.jwk(), with(two.jwk(), "kid", json!("3"))],
+        ),
+        (
+            "unnamed",
+            vec![one.jwk(), with(two.jwk(), "kid", json!(null))],
+        ),
+        ("none", vec![]),
+    ] {
+        assert!(key_set(&jwks).version() != version, "{case}");
+    }
 }

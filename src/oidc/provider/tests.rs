@@ -170,7 +170,35 @@ async fn a_document_that_is_not_the_provider_s_metadata_is_refused_with_the_reas
             "jwks_uri",
         ),
         (200, json, "<html>".to_owned(), "malformed"),
+        (200, json, "[]".to_owned(), "malformed"),
+        (200, json, format!("\u{feff}{good}"), "byte order mark"),
+        (
+            200,
+            json,
+            good.to_string()
+                .replacen('{', "{\"issuer\":\"https://evil.example\",", 1),
+            "given twice",
+        ),
+        (
+            200,
+            json,
+            good.to_string()
+                .replacen('{', "{\"x\":{\"y\":1,\"y\":2},", 1),
+            "given twice",
+        ),
+        (
+            200,
+            json,
+            format!("{{\"x\":{}", "[".repeat(500_000)),
+            "recursion limit",
+        ),
         (200, "text/html", good.to_string(), "application/json"),
+        (
+            200,
+            "application/json; charset=utf-16",
+            good.to_string(),
+            "UTF-8",
+        ),
         (
             200,
             "application/jsonp",

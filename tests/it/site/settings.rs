@@ -81,7 +81,7 @@ impl Settings {
         );
     }
 
-    pub(super) fn text(&self, port: u16) -> String {
+    pub(crate) fn text(&self, port: u16) -> String {
         let mut text = String::new();
         let mut tables = self.tables.clone();
         let listen = tables.entry("listen".to_owned()).or_default();

@@ -10,6 +10,7 @@ mod discovery;
 mod end_session;
 mod endpoint;
 mod exchange;
+mod garble;
 mod grants;
 mod jwks;
 mod keys;

@@ -18,6 +18,7 @@ pub(crate) fn answer(state: &State) -> Reply {
             Lie::SingleKey => keys.retain(|key| key["alg"] == state.algorithm.name()),
             Lie::KeysWithoutIds => keys.iter_mut().for_each(|key| key["kid"] = Value::Null),
             Lie::UnusableKeys => keys.splice(0..0, unusable_keys()).for_each(drop),
+            Lie::MegabyteOfKeys => padding = "x".repeat(1_000_000),
             Lie::FiveMegabytesOfKeys => padding = "x".repeat(5 * 1024 * 1024),
             Lie::NoKeys => keys.clear(),
             _ => {}
@@ -28,6 +29,10 @@ pub(crate) fn answer(state: &State) -> Reply {
     }
     let mut set = json!({"keys": keys});
     if !padding.is_empty() {
+        set["padding"] = "".into();
+        if state.tells(&Lie::MegabyteOfKeys) {
+            padding.truncate(1_000_000 - set.to_string().len());
+        }
         set["padding"] = padding.into();
     }
     let mut reply = json_reply(StatusCode::OK, &set);

@@ -114,6 +114,8 @@ pub enum Lie {
     KeysWithoutIds,
     /// Harmless: unknown types, secrets, encryption keys and broken keys among the good ones.
     UnusableKeys,
+    /// Harmless: a megabyte of it, exactly.
+    MegabyteOfKeys,
     /// Five megabytes of it.
     FiveMegabytesOfKeys,
     /// No keys at all.
@@ -148,6 +150,16 @@ pub enum Lie {
     ServerError(Endpoint),
     /// The body goes on for 64 MiB.
     EndlessBody(Endpoint),
+    /// The body comes byte by byte, one in a hundredth of a second, and never ends.
+    Drip(Endpoint),
+    /// The first member of the object is given again at its end, with another value.
+    DuplicateMember(Endpoint),
+    /// Before the right members comes one that is a hundred thousand arrays deep.
+    DeepNesting(Endpoint),
+    /// The right body after a byte order mark.
+    ByteOrderMark(Endpoint),
+    /// The right body in UTF-16, and labelled so.
+    Utf16(Endpoint),
     /// The body is gzip: a kilobyte for each megabyte, 64 in all.
     CompressedBomb(Endpoint),
     /// The right body with `Content-Type: text/html`.

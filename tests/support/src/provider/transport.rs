@@ -4,6 +4,7 @@ use std::io::Write;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -15,6 +16,7 @@ use hyper::body::{Body, Frame};
 
 use super::endpoint::Endpoint;
 use super::exchange::{Reply, only, reply, see_other};
+use super::garble;
 use super::lie::Lie;
 use super::shared::{Recorded, Shared};
 
@@ -36,9 +38,12 @@ pub(crate) fn redirect(shared: &Shared, lies: &[Lie], call: &Recorded) -> Option
 
 /// Applies the lies about `endpoint` to an answer.
 pub(crate) fn spoil(lies: &[Lie], endpoint: Endpoint, honest: Reply) -> Response<ReplyBody> {
-    let mut answer = honest.map(whole);
+    let mut answer = garble::apply(lies, endpoint, honest).map(whole);
     for lie in lies {
         match lie {
+            Lie::Drip(at) if *at == endpoint => {
+                answer = answer.map(|_| Drip::default().boxed_unsync());
+            }
             Lie::ServerError(at) if *at == endpoint => {
                 let page = "<!DOCTYPE html><title>Oops</title><h1>Something went wrong</h1>";
                 answer = reply(StatusCode::INTERNAL_SERVER_ERROR, "text/html", page).map(whole);
@@ -110,6 +115,29 @@ impl Body for Endless {
     }
 }
 
+/// White space without end, slowly.
+#[derive(Default)]
+struct Drip {
+    pause: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Body for Drip {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let pause = || Box::pin(tokio::time::sleep(DRIP));
+        let waited = self.pause.get_or_insert_with(pause).as_mut().poll(context);
+        waited.map(|()| {
+            self.pause = None;
+            Some(Ok(Frame::data(Bytes::from_static(b" "))))
+        })
+    }
+}
+
 /// An opening brace, then the end of the connection.
 struct BrokenOff {
     begun: bool,
@@ -129,6 +157,9 @@ impl Body for BrokenOff {
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"{")))))
     }
 }
+
+/// Often enough that no limit on the time between two bytes ends it.
+const DRIP: Duration = Duration::from_millis(10);
 
 /// As good as endless to anybody who is careful, and no danger to the machine if nobody is.
 const ENDLESS: usize = 64 * 1024 * 1024;

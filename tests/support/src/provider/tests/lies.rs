@@ -174,6 +174,19 @@ async fn answers_can_break_below_their_content() {
     assert_eq!(site.get("jwks").await.body.len(), 64 * 1024 * 1024);
     lie(Lie::CompressedBomb(Endpoint::Jwks));
     assert!(site.get("jwks").await.body.len() < 1024 * 1024);
+    lie(Lie::MegabyteOfKeys);
+    assert_eq!(site.get("jwks").await.body.len(), 1_000_000);
+    lie(Lie::DuplicateMember(Endpoint::Jwks));
+    assert_eq!(
+        site.get("jwks").await.text().matches("\"keys\":").count(),
+        2
+    );
+    lie(Lie::DeepNesting(Endpoint::Jwks));
+    assert!(site.get("jwks").await.text().contains(&"[".repeat(100_000)));
+    lie(Lie::ByteOrderMark(Endpoint::Jwks));
+    assert!(site.get("jwks").await.body.starts_with(b"\xef\xbb\xbf{"));
+    lie(Lie::Utf16(Endpoint::Jwks));
+    assert!(site.get("jwks").await.body.starts_with(b"\0{"));
     lie(Lie::BrokenOff(Endpoint::Jwks));
     let url = site.provider.url("jwks");
     assert!(site.client.get(&url).send().await.is_err());
