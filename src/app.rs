@@ -41,6 +41,8 @@ pub struct App {
     certificate: Arc<Certificate>,
     providers: Vec<Arc<Provider>>,
     sessions: Sessions<crate::auth::SignedIn>,
+    /// Tells those who wait for something that they wait in vain.
+    draining: CancellationToken,
 }
 
 /// Why the sidecar does not start.
@@ -127,6 +129,7 @@ impl App {
             telemetry.clone(),
         );
         auth.recall_logouts(SystemTime::now()).await?;
+        let draining = CancellationToken::new();
         let shared = Arc::new(Shared {
             routes: Routes::new(
                 config
@@ -134,7 +137,13 @@ impl App {
                     .iter()
                     .map(|callback| callback.path.as_str()),
             ),
-            endpoints: Endpoints::new(config, auth.clone(), ring, telemetry.clone()),
+            endpoints: Endpoints::new(
+                config,
+                auth.clone(),
+                ring,
+                telemetry.clone(),
+                draining.clone(),
+            ),
             auth,
             throttle: Throttle::new(config.limits.failed_signins_per_client),
             trusted_proxies: config.listen.trusted_proxies.clone(),
@@ -172,6 +181,7 @@ impl App {
             certificate,
             providers,
             sessions,
+            draining,
         })
     }
 
@@ -210,6 +220,7 @@ impl App {
         stop.cancelled().await;
         info!("stopping");
         self.health.drain();
+        self.draining.cancel();
         sleep(self.listen.drain_min).await;
         deaf.cancel();
         while accepting.join_next().await.is_some() {}

@@ -15,7 +15,7 @@ mod verified;
 pub use credential::{Carrier, Credential};
 pub use policy::{Granted, Policy};
 pub use signed_in::{Fresh, SignedIn};
-pub use throttle::{Throttle, WINDOW};
+pub use throttle::{Throttle, WINDOW, network};
 
 use crate::{
     body::{Arriving, Body},

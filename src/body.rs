@@ -2,10 +2,12 @@
 mod arriving;
 mod error;
 mod outgoing;
+mod receipt;
 
 pub use arriving::Arriving;
 pub use error::BodyError;
 pub use outgoing::{Continue, Kept, Outgoing};
+pub use receipt::Receipted;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -22,6 +24,8 @@ use std::{
 pub enum Body {
     /// All of it; `None` once it has been handed out, or when there is nothing.
     Full(Option<Bytes>),
+    /// All of it, and whoever made it wants to know whether it went out.
+    Receipted(Receipted),
     /// The SQL node's answer.
     Stream(Incoming),
     /// A client's request.
@@ -52,6 +56,7 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Receipted(body) => body.poll(cx),
             Self::Stream(stream) => {
                 let polled = Pin::new(stream).poll_frame(cx);
                 polled.map_err(BodyError::Broken)
@@ -63,6 +68,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Full(bytes) => bytes.is_none(),
+            Self::Receipted(body) => body.is_over(),
             Self::Stream(stream) => stream.is_end_stream(),
             Self::Arriving(body) => body.is_end_stream(),
         }
@@ -73,6 +79,7 @@ impl http_body::Body for Body {
             Self::Full(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
+            Self::Receipted(_) => Receipted::size_hint(),
             Self::Stream(stream) => stream.size_hint(),
             Self::Arriving(body) => body.size_hint(),
         }

@@ -3,6 +3,7 @@ mod answer;
 mod attempt;
 mod backchannel_logout;
 mod callback;
+mod device;
 mod fields;
 mod logout;
 mod pages;
@@ -22,12 +23,14 @@ use crate::{
     session::Session,
     telemetry::{Audit, AuditEvent, Telemetry},
 };
+use device::DeviceGrants;
 use http::{Method, Request, Response};
 use std::{
     net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// What all endpoints share. Cheap to clone.
@@ -41,6 +44,10 @@ struct Parts {
     public_url: Url,
     callbacks: Vec<String>,
     default_database: String,
+    /// Sign-ins that wait for a person at another device.
+    devices: DeviceGrants,
+    /// Cancelled when the process is about to stop.
+    draining: CancellationToken,
     /// Callbacks that used up a state for nothing, by client.
     wasted_states: Throttle,
     telemetry: Telemetry,
@@ -67,12 +74,14 @@ pub enum Reply {
 }
 
 impl Endpoints {
-    /// The endpoints of one configuration.
+    /// The endpoints of one configuration. `draining`: cancelled when the process is about to
+    /// stop, so that nobody waits here for what will not come.
     pub fn new(
         config: &Config,
         auth: Authenticator,
         ring: Arc<KeyRing>,
         telemetry: Telemetry,
+        draining: CancellationToken,
     ) -> Self {
         Self(Arc::new(Parts {
             auth,
@@ -84,6 +93,8 @@ impl Endpoints {
                 .map(|callback| callback.path.clone())
                 .collect(),
             default_database: config.sso.default_database.clone(),
+            devices: DeviceGrants::new(),
+            draining,
             wasted_states: Throttle::new(config.limits.failed_signins_per_client),
             telemetry,
         }))
@@ -108,8 +119,9 @@ impl Endpoints {
             Endpoint::SsoToken => self.sso_token(request, visit, seen).await,
             Endpoint::SsoAuthentication => self.sso_authentication(request, visit).await,
             Endpoint::Callback => self.callback(request, visit, seen).await,
-            Endpoint::SsoDeviceGrant | Endpoint::SsoDeviceGrantVerify => {
-                Err(Failure::NotAvailable("sign-in with a device code"))
+            Endpoint::SsoDeviceGrant => self.sso_device_grant(request, visit).await,
+            Endpoint::SsoDeviceGrantVerify => {
+                self.sso_device_grant_verify(request, visit, seen).await
             }
             Endpoint::BackchannelLogout => self.backchannel_logout(request, visit).await,
             Endpoint::Logout | Endpoint::TokenRefresh => Err(Failure::Internal), // above

@@ -46,6 +46,12 @@ pub enum Failure {
     MediaType,
     /// The client failed too often; when it may try again.
     TooManyFailures(Duration),
+    /// The client began too many sign-ins with a device code; when it may try again.
+    TooManyDeviceGrants(Duration),
+    /// Too many clients wait for one device code; when one may try again.
+    TooManyWaiters(Duration),
+    /// The session of a device code was picked up before.
+    DeviceCodeUsed,
     /// No provider signs in to the database.
     NoProvider,
     /// This version cannot do it.
@@ -64,6 +70,10 @@ pub enum Failure {
     StoreUnavailable,
     /// One connection too many.
     ConnectionLimit,
+    /// As many sign-ins with a device code wait as there is room for.
+    DeviceGrantsFull,
+    /// This sidecar stops, and another one should be asked.
+    Draining,
     /// A fault of ours.
     Internal,
 }
@@ -116,6 +126,9 @@ impl Failure {
             Self::BodyTooLarge => (413, REFUSED, -1254, "the body is too large for this endpoint".into()),
             Self::MediaType => (415, REFUSED, -1254, "the body must be application/json".into()),
             Self::TooManyFailures(_) => (429, LIMITED, -1100, "too many failed sign-ins from this address; wait".into()),
+            Self::TooManyDeviceGrants(_) => (429, LIMITED, -1100, "too many sign-ins of this address wait for their approval; finish them, or wait".into()),
+            Self::TooManyWaiters(_) => (429, LIMITED, -1100, "too many clients wait for this code; wait".into()),
+            Self::DeviceCodeUsed => (400, REFUSED, -1203, "the session of this code was picked up already; begin again".into()),
             Self::NoProvider => (404, REFUSED, -1201, "no OpenID provider signs in to this database".into()),
             Self::NotAvailable(what) => (404, REFUSED, -1201, format!("{what} is not available in this version").into()),
             Self::ProviderNonsense => (502, NO_CONNECTION, -1222, "the OpenID provider's answer cannot be used; the administrator finds why in the log".into()),
@@ -125,6 +138,8 @@ impl Failure {
             Self::NodeLate => (504, NO_CONNECTION, -204, "the SQL node did not answer in time".into()),
             Self::StoreUnavailable => (503, NO_CONNECTION, -206, "sessions are not available now; try again later".into()),
             Self::ConnectionLimit => (503, NO_CONNECTION, -206, "too many connections; try again later".into()),
+            Self::DeviceGrantsFull => (503, NO_CONNECTION, -206, "too many sign-ins with a device code wait; try again later".into()),
+            Self::Draining => (503, NO_CONNECTION, -206, "this sidecar stops; try again, at another one".into()),
             Self::Internal => (500, INTERNAL, -103, "a fault of the sidecar; the administrator finds more in the log".into()),
         };
         Row::new(status, sql_state, vendor_code, reason)
@@ -133,11 +148,15 @@ impl Failure {
     /// When the client may try again, for `Retry-After`.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyFailures(wait) => Some(*wait),
+            Self::TooManyFailures(wait)
+            | Self::TooManyDeviceGrants(wait)
+            | Self::TooManyWaiters(wait) => Some(*wait),
             Self::Provider(OAuthError::TemporarilyUnavailable)
             | Self::ProviderUnreachable
             | Self::StoreUnavailable
-            | Self::ConnectionLimit => Some(RETRY_AFTER),
+            | Self::ConnectionLimit
+            | Self::DeviceGrantsFull
+            | Self::Draining => Some(RETRY_AFTER),
             _ => None,
         }
     }
@@ -223,6 +242,8 @@ fn provider_row(error: OAuthError) -> Row {
         OAuthError::InvalidScope => (502, -1253),
         OAuthError::ServerError => (502, -1255),
         OAuthError::TemporarilyUnavailable => (503, -1256),
+        OAuthError::AuthorizationPending | OAuthError::SlowDown => (408, -1238),
+        OAuthError::ExpiredToken => (400, -1228),
         OAuthError::Other => (502, -1221),
     };
     Row::new(status, REFUSED, vendor_code, error.to_string().into())

@@ -13,6 +13,7 @@ mod assertion;
 mod claims;
 mod client_auth;
 mod client_key;
+mod device;
 mod documents;
 mod error;
 mod freshness;
@@ -36,6 +37,7 @@ mod verify;
 
 pub use client_auth::ClientCredentials;
 pub use client_key::{ClientKey, UnusableKey};
+pub use device::DeviceAuthorization;
 pub use error::{Cause, OAuthError, OidcError, TokenFault};
 pub use jws::unverified_issuer;
 pub use keys::KeysVersion;

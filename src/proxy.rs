@@ -29,6 +29,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 use url::Url;
 
@@ -150,7 +151,7 @@ impl Proxy {
     }
 
     /// Sign-in work is the control runtime's: it takes no time from other requests of this
-    /// worker, and goes on if the client leaves.
+    /// worker, and goes on if the client leaves; but nobody waits for a client that has left.
     async fn ask_endpoint(
         &self,
         endpoint: Endpoint,
@@ -173,7 +174,11 @@ impl Proxy {
             (reply.await, seen)
         };
         let work = self.shared.control.spawn(work.instrument(span));
-        let (reply, found) = work.await.map_err(|_| Failure::Internal)?;
+        let done = match endpoint {
+            Endpoint::SsoDeviceGrantVerify => AbortOnDropHandle::new(work).await,
+            _ => work.await,
+        };
+        let (reply, found) = done.map_err(|_| Failure::Internal)?;
         *seen = found;
         reply
     }

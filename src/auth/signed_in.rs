@@ -25,7 +25,7 @@ pub struct SignedIn {
 }
 
 /// A sign-in that has just been proven, not a session yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Fresh {
     /// Who signs in.
     pub identity: Identity,

@@ -50,8 +50,8 @@ impl Throttle {
     }
 }
 
-/// One household or host gets a whole /64 in IPv6.
-fn network(client: IpAddr) -> IpAddr {
+/// What counts as one client: one household or host gets a whole /64 in IPv6.
+pub fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => {
             Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()

@@ -8,7 +8,7 @@ use super::{
     section::Section,
     trust::Trust,
     units::duration,
-    values::{choice, except, flag, only, string, text},
+    values::{choice, flag, only, string, text},
 };
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub struct Provider {
     pub clock_skew: Duration,
     /// Which databases sign in with this provider; default every one.
     pub databases: Vec<Pattern>,
-    /// What this application is for; default both.
+    /// What this application is for; default all.
     pub flows: Vec<Flow>,
     /// The claim that holds the user's name; default `preferred_username`.
     pub username_claim: String,
@@ -48,6 +48,8 @@ pub struct Provider {
 pub enum Flow {
     /// Browser sign-in with an authorization code.
     Code,
+    /// Sign-in on another device, with a code that a person types there (RFC 8628).
+    Device,
     /// Tokens that clients bring along.
     Token,
 }
@@ -159,6 +161,10 @@ fn clock_skew(section: &mut Section<'_>) -> Option<Duration> {
 }
 
 fn flows(section: &mut Section<'_>) -> Option<Vec<Flow>> {
-    let flows = choice(&[("code", Flow::Code), ("token", Flow::Token)]);
-    section.some_of("flows", "['code', 'token']", except("device", flows))
+    let flows = choice(&[
+        ("code", Flow::Code),
+        ("device", Flow::Device),
+        ("token", Flow::Token),
+    ]);
+    section.some_of("flows", "['code', 'device', 'token']", flows)
 }

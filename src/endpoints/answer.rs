@@ -1,12 +1,26 @@
 //! The answers of our endpoints to programs, and redirects.
-use crate::body::Body;
+use crate::body::{Body, Receipted};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 /// 200 with `value` as JSON.
 pub(super) fn json(value: &impl Serialize) -> Response<Body> {
-    let body = serde_json::to_vec(value).expect("our own answers have string keys alone");
-    answer(StatusCode::OK, "application/json", Body::from(body))
+    answer(StatusCode::OK, JSON, Body::from(encoded(value)))
+}
+
+/// 200 with `value` as JSON; `receipt` is called when it is out, and dropped if it never is.
+pub(super) fn json_with_receipt(
+    value: &impl Serialize,
+    receipt: impl FnOnce() + Send + Sync + 'static,
+) -> Response<Body> {
+    let body = Receipted::new(encoded(value).into(), receipt);
+    answer(StatusCode::OK, JSON, Body::Receipted(body))
+}
+
+const JSON: &str = "application/json";
+
+fn encoded(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("our own answers have string keys alone")
 }
 
 /// 200 with nothing.

@@ -8,7 +8,7 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 use serde_json::Value;
-use std::{collections::HashMap, fmt, time::Duration};
+use std::{collections::HashMap, fmt, ops::RangeInclusive, time::Duration};
 use tokio::time::timeout;
 
 /// Named values. Names are trimmed of white space, because Ocient's published description
@@ -101,6 +101,29 @@ impl Fields {
             Some(Value::String(word)) if word == "false" => Ok(false),
             Some(_) => Err(Failure::malformed(format!("{name} must be true or false"))),
         }
+    }
+
+    /// Whole seconds within `range`, as a number or, as Ocient documents it, its decimal text.
+    pub(super) fn seconds(
+        &self,
+        name: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<Duration>, Failure> {
+        let is_decimal = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds = match self.0.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Number(number)) => number.as_u64(),
+            Some(Value::String(text)) if text.is_empty() => return Ok(None),
+            Some(Value::String(text)) if is_decimal(text) => text.parse().ok(),
+            Some(_) => None,
+        };
+        let (least, most) = (range.start(), range.end());
+        seconds
+            .filter(|seconds| range.contains(seconds))
+            .map(|seconds| Some(Duration::from_secs(seconds)))
+            .ok_or_else(|| {
+                Failure::malformed(format!("{name} must be whole seconds, {least} to {most}"))
+            })
     }
 
     /// `database`, if it is there.
@@ -199,6 +222,41 @@ mod tests {
         let error = fields.text("id_token").unwrap_err().row();
         assert_eq!(error.reason, "id_token must be a string");
         assert!(fields.flag("do_redirect", true).is_err());
+    }
+
+    #[test]
+    fn seconds_are_a_whole_number_or_its_decimal_text() {
+        let read = |value: &str| {
+            let fields = parse(&format!(r#"{{"timeout":{value}}}"#)).unwrap();
+            fields.seconds("timeout", 1..=600)
+        };
+        for (value, seconds) in [("1", 1), ("600", 600), ("\"60\"", 60), ("\"007\"", 7)] {
+            let expected = Some(Duration::from_secs(seconds));
+            assert_eq!(read(value).unwrap(), expected, "{value}");
+        }
+        for absent in ["null", "\"\""] {
+            assert_eq!(read(absent).unwrap(), None, "{absent}");
+        }
+        for wrong in [
+            "0",
+            "601",
+            "-1",
+            "1.5",
+            "30.0",
+            "1e2",
+            "true",
+            "[30]",
+            "{}",
+            "\"0\"",
+            "\"601\"",
+            "\"+30\"",
+            "\" 30\"",
+            "\"30s\"",
+            "\"1e2\"",
+            "\"99999999999999999999\"",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -46,7 +46,8 @@ impl Endpoints {
             ),
         };
         let redirects = fields.flag("do_redirect", true)?;
-        let Some(provider) = self.sign_in_provider(fields.text("provider")?, database) else {
+        let Some(provider) = self.provider_for(Flow::Code, fields.text("provider")?, database)
+        else {
             return match redirects {
                 true => Err(Failure::NoProvider),
                 false => Ok(json(&Answer {
@@ -114,13 +115,19 @@ impl Endpoints {
         }
     }
 
-    /// The provider of that name, else the first for the database.
-    fn sign_in_provider(&self, name: Option<&str>, database: &str) -> Option<Arc<Provider>> {
+    /// The provider of that name, else the first for the database, if `flow` is among what it
+    /// is for.
+    pub(super) fn provider_for(
+        &self,
+        flow: Flow,
+        name: Option<&str>,
+        database: &str,
+    ) -> Option<Arc<Provider>> {
         let signs_in = |provider: &&Arc<Provider>| {
             let config = provider.config();
             let is_for = |pattern: &Pattern| pattern.matches(database);
             name.is_none_or(|name| config.name == name)
-                && config.flows.contains(&Flow::Code)
+                && config.flows.contains(&flow)
                 && config.databases.iter().any(is_for)
         };
         self.0.auth.providers().iter().find(signs_in).cloned()

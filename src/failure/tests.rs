@@ -44,6 +44,20 @@ fn every_failure_has_its_row() {
             "42502",
             -1256,
         ),
+        (
+            Failure::Provider(OAuthError::AuthorizationPending),
+            408,
+            "42502",
+            -1238,
+        ),
+        (Failure::Provider(OAuthError::SlowDown), 408, "42502", -1238),
+        (
+            Failure::Provider(OAuthError::ExpiredToken),
+            400,
+            "42502",
+            -1228,
+        ),
+        (Failure::DeviceCodeUsed, 400, "42502", -1203),
         (Failure::NotGranted, 403, "42502", -719),
         (Failure::RefusedByNode(-1205), 403, "42502", -719),
         (Failure::UnclearDatabase, 403, "42502", -719),
@@ -58,6 +72,18 @@ fn every_failure_has_its_row() {
             "57011",
             -1100,
         ),
+        (
+            Failure::TooManyDeviceGrants(Duration::from_secs(60)),
+            429,
+            "57011",
+            -1100,
+        ),
+        (
+            Failure::TooManyWaiters(Duration::from_secs(5)),
+            429,
+            "57011",
+            -1100,
+        ),
         (Failure::NoProvider, 404, "42502", -1201),
         (Failure::NotAvailable("x"), 404, "42502", -1201),
         (Failure::ProviderNonsense, 502, "08001", -1222),
@@ -67,6 +93,8 @@ fn every_failure_has_its_row() {
         (Failure::NodeLate, 504, "08001", -204),
         (Failure::StoreUnavailable, 503, "08001", -206),
         (Failure::ConnectionLimit, 503, "08001", -206),
+        (Failure::DeviceGrantsFull, 503, "08001", -206),
+        (Failure::Draining, 503, "08001", -206),
         (Failure::Internal, 500, "58005", -103),
     ];
     for (failure, status, sql_state, vendor_code) in table {
@@ -80,8 +108,12 @@ fn every_failure_has_its_row() {
 fn every_limit_and_outage_says_when_to_come_back() {
     for failure in [
         Failure::TooManyFailures(Duration::from_secs(60)),
+        Failure::TooManyDeviceGrants(Duration::from_secs(60)),
+        Failure::TooManyWaiters(Duration::from_secs(5)),
         Failure::StoreUnavailable,
         Failure::ConnectionLimit,
+        Failure::DeviceGrantsFull,
+        Failure::Draining,
     ] {
         assert!(failure.retry_after().is_some(), "{failure:?}");
     }

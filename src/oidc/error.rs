@@ -108,6 +108,15 @@ pub enum OAuthError {
     /// The provider is overloaded or in maintenance.
     #[error("the provider is temporarily unavailable")]
     TemporarilyUnavailable,
+    /// Device grant (RFC 8628 section 3.5): the person has not decided yet.
+    #[error("the sign-in was not approved yet; ask again")]
+    AuthorizationPending,
+    /// Device grant: the same, and we ask too often.
+    #[error("the sign-in was not approved yet; ask again later")]
+    SlowDown,
+    /// Device grant: the person took too long.
+    #[error("the sign-in was not approved in time; begin again")]
+    ExpiredToken,
     /// A code of another specification, or of nobody's.
     #[error("the provider refused for another reason")]
     Other,
@@ -124,6 +133,9 @@ impl From<&str> for OAuthError {
             "invalid_grant" => Self::InvalidGrant,
             "server_error" => Self::ServerError,
             "temporarily_unavailable" => Self::TemporarilyUnavailable,
+            "authorization_pending" => Self::AuthorizationPending,
+            "slow_down" => Self::SlowDown,
+            "expired_token" => Self::ExpiredToken,
             _ => Self::Other,
         }
     }

@@ -19,6 +19,8 @@ pub(super) struct Metadata {
     pub(super) token_endpoint_auth_methods_supported: Option<Vec<String>>,
     pub(super) token_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
     mtls_endpoint_aliases: Option<MtlsEndpoints>,
+    /// RFC 8628 section 4.
+    pub(super) device_authorization_endpoint: Option<Url>,
     /// RFC 9207 section 3.
     #[serde(default)]
     pub(super) authorization_response_iss_parameter_supported: bool,
@@ -29,6 +31,7 @@ pub(super) struct Metadata {
 struct MtlsEndpoints {
     token_endpoint: Option<TokenUrl>,
     revocation_endpoint: Option<RevocationUrl>,
+    device_authorization_endpoint: Option<Url>,
 }
 
 /// Why a document is not the metadata of the configured provider.
@@ -71,6 +74,9 @@ impl Metadata {
         self.revocation_endpoint = aliases
             .revocation_endpoint
             .or(self.revocation_endpoint.take());
+        self.device_authorization_endpoint = aliases
+            .device_authorization_endpoint
+            .or(self.device_authorization_endpoint.take());
     }
 
     /// The first endpoint without TLS; on loopback it may be missing if the issuer, too, is
@@ -80,6 +86,8 @@ impl Metadata {
         let aliases = self.mtls_endpoint_aliases.as_ref();
         let mtls_token = aliases.and_then(|aliases| aliases.token_endpoint.as_ref());
         let mtls_revocation = aliases.and_then(|aliases| aliases.revocation_endpoint.as_ref());
+        let mtls_device =
+            aliases.and_then(|aliases| aliases.device_authorization_endpoint.as_ref());
         let end_session = self.end_session_endpoint.as_ref();
         let endpoints = [
             (
@@ -95,6 +103,11 @@ impl Metadata {
                 "mtls revocation_endpoint",
                 mtls_revocation.map(|url| url.url()),
             ),
+            (
+                "device_authorization_endpoint",
+                self.device_authorization_endpoint.as_ref(),
+            ),
+            ("mtls device_authorization_endpoint", mtls_device),
         ];
         endpoints.into_iter().find_map(|(name, url)| {
             let url = url?;
@@ -110,7 +123,7 @@ pub(super) fn address(issuer: &str) -> String {
     format!("{base}/.well-known/openid-configuration")
 }
 
-fn is_plain_loopback(url: &Url) -> bool {
+pub(super) fn is_plain_loopback(url: &Url) -> bool {
     let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

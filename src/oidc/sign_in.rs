@@ -2,7 +2,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Expect, Identity, OidcError, TokenFault, provider::Provider, remote::Discovered};
+use super::{
+    Expect, Identity, OidcError, TokenFault, provider::Provider, remote::Discovered,
+    token_answer::TokenAnswer,
+};
 use crate::secret::Secret;
 use openidconnect::{
     AuthenticationFlow, ClientId, CsrfToken, EndpointNotSet, EndpointSet, IssuerUrl, JsonWebKeySet,
@@ -127,8 +130,23 @@ impl Provider {
             .remote
             .exchange(&discovered, code, verifier, redirect_uri)
             .await?;
+        let expect = Expect::SignIn {
+            nonce,
+            access_token: answer.access_token(),
+            code,
+        };
         // The token may be younger than the call.
-        let now = now + started.elapsed();
+        self.signed_in(&answer, expect, now + started.elapsed())
+            .await
+    }
+
+    /// What every flow ends in: an answer of the token endpoint whose ID token proves somebody.
+    pub(super) async fn signed_in(
+        &self,
+        answer: &TokenAnswer,
+        expect: Expect<'_>,
+        now: SystemTime,
+    ) -> Result<SignIn, OidcError> {
         if !answer.is_bearer() {
             return Err(self
                 .remote
@@ -136,11 +154,6 @@ impl Provider {
         }
         let Some(id_token) = answer.id_token() else {
             return Err(self.remote.nonsense("the token answer has no id_token"));
-        };
-        let expect = Expect::SignIn {
-            nonce,
-            access_token: answer.access_token(),
-            code,
         };
         let identity = self.verify(id_token, expect, now).await?;
         Ok(SignIn {

@@ -47,6 +47,12 @@ pub enum Expect<'a> {
         /// What came beside the ID token, for `at_hash`.
         access_token: &'a Secret,
     },
+    /// The ID token of a device grant that began here: no browser carried a nonce, and the
+    /// token endpoint itself gives the token to nobody but us.
+    Device {
+        /// What came beside the ID token, for `at_hash`.
+        access_token: &'a Secret,
+    },
     /// An ID token that a client brings.
     IdToken,
     /// An access token of RFC 9068 that a client brings.
@@ -94,7 +100,9 @@ pub(super) fn verify(
         sid: trace.check(Rule::ProviderSession, provider_session(claims, expect))?,
         token_kind,
         lineage: match expect {
-            Expect::SignIn { .. } => trace.check(Rule::Lineage, Lineage::of(claims))?,
+            Expect::SignIn { .. } | Expect::Device { .. } => {
+                trace.check(Rule::Lineage, Lineage::of(claims))?
+            }
             Expect::Refreshed { before, .. } => {
                 trace.check(Rule::Lineage, Lineage::inherit(claims, before))?
             }
@@ -121,7 +129,7 @@ fn check_companions(
             trace.check(Rule::AccessTokenHash, hash("at_hash", access_token))?;
             trace.check(Rule::CodeHash, hash("c_hash", code))
         }
-        Expect::Refreshed { access_token, .. } => {
+        Expect::Refreshed { access_token, .. } | Expect::Device { access_token } => {
             trace.check(Rule::AccessTokenHash, hash("at_hash", access_token))
         }
         Expect::IdToken | Expect::AccessToken | Expect::Bearer => Ok(()),
@@ -142,7 +150,11 @@ fn token_kind(kind: Kind, expect: Expect<'_>) -> Result<TokenKind, TokenFault> {
     match (kind, expect) {
         (
             Kind::Plain,
-            Expect::SignIn { .. } | Expect::Refreshed { .. } | Expect::IdToken | Expect::Bearer,
+            Expect::SignIn { .. }
+            | Expect::Device { .. }
+            | Expect::Refreshed { .. }
+            | Expect::IdToken
+            | Expect::Bearer,
         ) => Ok(TokenKind::Id),
         (Kind::AccessToken, Expect::AccessToken | Expect::Bearer) => Ok(TokenKind::Access),
         _ => Err(TokenFault::Type),

@@ -250,17 +250,22 @@ async fn what_is_wrong_with_a_request_or_credential_has_its_row() {
         ),
         Row(
             "device grant",
-            post(&site, "/v1/sso_device_grant", "{}").await,
+            post(&site, "/v1/sso_device_grant", "{\"provider\":\"x\"}").await,
             404,
             REFUSED,
             -1201,
         ),
         Row(
             "its pick-up",
-            post(&site, "/v1/sso_device_grant_verify", "{}").await,
-            404,
+            post(
+                &site,
+                "/v1/sso_device_grant_verify",
+                "{\"user_code\":\"x\"}",
+            )
+            .await,
+            400,
             REFUSED,
-            -1201,
+            -1203,
         ),
         Row(
             "back-channel logout without a form",

@@ -1,9 +1,11 @@
 //! A whole site for one test: SQL node, provider, sidecar.
+mod device;
 mod log;
 mod secrets;
 mod settings;
 mod walk;
 
+pub(crate) use device::device_site;
 pub(crate) use log::Log;
 pub(crate) use secrets::note;
 pub(crate) use settings::Settings;

@@ -124,11 +124,7 @@ fn a_provider_says_only_what_is_sound() {
             "out of range",
             "between \"0s\" and \"5m\"",
         ),
-        (
-            "flows = ['device']",
-            "not available in this version",
-            "use another value",
-        ),
+        ("flows = []", "empty", "name at least one"),
         (
             "introspection = true",
             "not available in this version",

@@ -6,12 +6,13 @@ use sidecar_testkit::{secrets, sql_node::COOKIE};
 use std::collections::BTreeSet;
 
 /// Members of bodies, queries and forms that hold secrets.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "access_token",
     "client_assertion",
     "client_secret",
     "code",
     "code_verifier",
+    "device_code",
     "id_token",
     "id_token_hint",
     "login_state",

@@ -78,6 +78,11 @@ fn apply(lie: &Lie, shared: &Shared, metadata: &mut Value) {
             metadata["jwks_uri"] = insecure(Endpoint::Jwks).into();
         }
         Lie::NoJwksUri => metadata["jwks_uri"] = Value::Null,
+        Lie::NoDeviceEndpoint => metadata["device_authorization_endpoint"] = Value::Null,
+        Lie::HttpDeviceEndpoint => {
+            let url = shared.url(Endpoint::DeviceAuthorization);
+            metadata["device_authorization_endpoint"] = url.replacen("https", "http", 1).into();
+        }
         Lie::NoCallbackIssuer => {
             metadata["authorization_response_iss_parameter_supported"] = false.into();
         }

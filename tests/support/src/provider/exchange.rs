@@ -1,5 +1,7 @@
 //! Requests as the endpoints read them, and the few kinds of answers.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
@@ -32,6 +34,7 @@ pub(crate) async fn read(
         None => Endpoint::Other,
     };
     Recorded {
+        at: Instant::now(),
         endpoint,
         target: head.uri.to_string(),
         query: pairs(head.uri.query().unwrap_or_default().as_bytes()),

@@ -102,6 +102,10 @@ pub enum Lie {
     HttpEndpoints,
     /// `jwks_uri` is missing.
     NoJwksUri,
+    /// Harmless: there is no device grant.
+    NoDeviceEndpoint,
+    /// The device endpoint is `http://`.
+    HttpDeviceEndpoint,
 
     // The JWK set: applied in `jwks.rs`.
     /// Harmless: a thousand keys, the good ones last.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -47,6 +48,8 @@ pub(crate) struct State {
 /// A request that the provider got.
 #[derive(Clone, Debug)]
 pub struct Recorded {
+    /// When it had arrived.
+    pub at: Instant,
     /// Where it went.
     pub endpoint: Endpoint,
     /// Its method.

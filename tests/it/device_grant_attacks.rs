@@ -1,0 +1,64 @@
+//! Sign-in on another device: guesses, floods, and codes that are somebody else's.
+use crate::site::{Site, assert_refused, device_site};
+use futures_util::future::join_all;
+use serde_json::json;
+use sidecar_testkit::{client::Answer, sql_node::RETAIL};
+
+async fn verify_from(site: &Site, address: &str, code: &str) -> Answer {
+    let client = site.client().from_address(address.parse().unwrap());
+    let body = json!({"user_code": code, "database": RETAIL, "timeout": 1});
+    let url = site.url("/v1/sso_device_grant_verify");
+    client.post(&url).json(body).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn guessed_user_codes_are_five_a_minute_and_a_right_one_after_them_is_no_good() {
+    let site = device_site(|_| {}).await;
+    let device = site.device().await;
+    site.decide(&device, Some("alice"));
+    site.provider.reached("token", 1).await;
+    let guesses = (0..50).map(|number| format!("WXYZ-{number:04}"));
+    let guesses: Vec<String> = guesses.collect();
+    let guesser = "127.0.0.2";
+    let answers = join_all(guesses.iter().map(|code| verify_from(&site, guesser, code)));
+    let statuses: Vec<u16> = answers.await.iter().map(|a| a.status.as_u16()).collect();
+    let known = statuses.iter().filter(|status| **status == 400).count();
+    let told_to_wait = statuses.iter().filter(|status| **status == 429).count();
+    assert_eq!((known, told_to_wait), (5, 45), "{statuses:?}");
+    let right = verify_from(&site, guesser, &device.code).await;
+    assert_refused(&right, 429, -1100, "right, too late");
+    assert_eq!(right.header("retry-after"), Some("60"));
+    // The person at the device is not disturbed.
+    assert_eq!(site.verified(&device.code, 30).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_code_is_of_its_database_alone() {
+    let site = device_site(|_| {}).await;
+    let device = site.device().await;
+    site.decide(&device, Some("alice"));
+    for database in ["system", "", "retail_analytic"] {
+        let body = json!({"user_code": device.code, "database": database, "timeout": 1});
+        let url = site.url("/v1/sso_device_grant_verify");
+        let answer = site.client().post(&url).json(body).send().await.unwrap();
+        assert_refused(&answer, 400, -1203, database);
+    }
+    let typed = device.code.to_lowercase().replace('-', " ");
+    assert_eq!(site.verified(&typed, 30).await.status, 200);
+}
+
+#[tokio::test]
+async fn one_address_has_twenty_grants_and_leaves_room_for_others() {
+    let site = device_site(|_| {}).await;
+    for _ in 0..20 {
+        site.device().await;
+    }
+    let answer = site.begin_device(json!({})).await;
+    assert_refused(&answer, 429, -1100, "one too many");
+    assert_eq!(answer.header("retry-after"), Some("60"));
+    assert_eq!(site.provider.fetches("device_authorization"), 20);
+    let other = site.client().from_address("127.0.0.2".parse().unwrap());
+    let url = site.url("/v1/sso_device_grant");
+    let answer = other.post(&url).json(json!({})).send().await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
