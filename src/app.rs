@@ -148,6 +148,7 @@ impl App {
             throttle: Throttle::new(config.limits.failed_signins_per_client),
             trusted_proxies: config.listen.trusted_proxies.clone(),
             public_url: config.listen.public_url.clone(),
+            silence: config.limits.idle_timeout,
             telemetry,
             control,
         });

@@ -40,6 +40,8 @@ pub enum Failure {
     Method(&'static [Method]),
     /// The body of a request broke off, or is none.
     BodyBroken,
+    /// The body of a request did not come in time.
+    BodyLate,
     /// The body of a request to one of our endpoints is too long.
     BodyTooLarge,
     /// The body of a request to one of our endpoints is not JSON.
@@ -123,6 +125,7 @@ impl Failure {
             Self::CrossSite(reason) => (403, REFUSED, -719, (*reason).into()),
             Self::Method(_) => (405, REFUSED, -1254, "this endpoint does not know the method; see Allow".into()),
             Self::BodyBroken => (400, REFUSED, -1254, "the body of the request broke off or is malformed".into()),
+            Self::BodyLate => (408, REFUSED, -1254, "the body of the request did not come in time".into()),
             Self::BodyTooLarge => (413, REFUSED, -1254, "the body is too large for this endpoint".into()),
             Self::MediaType => (415, REFUSED, -1254, "the body must be application/json".into()),
             Self::TooManyFailures(_) => (429, LIMITED, -1100, "too many failed sign-ins from this address; wait".into()),
@@ -175,7 +178,7 @@ impl Failure {
 
     /// Whether the client did not send its whole request.
     pub fn is_incomplete_request(&self) -> bool {
-        matches!(self, Self::BodyBroken)
+        matches!(self, Self::BodyBroken | Self::BodyLate)
     }
 
     /// Whether somebody was kept out, which the audit log records.

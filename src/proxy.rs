@@ -26,7 +26,7 @@ use ipnet::IpNet;
 use std::{
     net::IpAddr,
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
@@ -50,6 +50,8 @@ pub struct Shared {
     pub public_url: Url,
     /// Where lines go.
     pub telemetry: Telemetry,
+    /// Longest silence of a client within a request's body.
+    pub silence: Duration,
     /// Where sign-in work runs.
     pub control: Handle,
 }
@@ -98,7 +100,7 @@ impl Proxy {
         };
         let mut record = Record::new(&request, visit, started, self.shared.telemetry.clone());
         let (head, body) = request.into_parts();
-        let body = Arriving::new(body, &head);
+        let body = Arriving::new(body, &head, self.shared.silence);
         let request = Request::from_parts(head, body);
         let mut answer = match self.answer(request, visit, &mut record.seen).await {
             Ok(answer) => {

@@ -3,6 +3,8 @@ mod activity;
 mod connection;
 mod deadline;
 mod listener;
+mod lookout;
+mod stall;
 mod worker;
 
 pub use activity::TrackedBody;

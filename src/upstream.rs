@@ -31,6 +31,10 @@ pub enum UpstreamError {
     /// The client's own body ended before its end; a [`BodyError`] is the cause of the source.
     #[error("the client did not send its whole request")]
     ClientBroke(#[source] hyper::Error),
+    /// The client fell silent before the end of its body; a [`BodyError`] is the cause of the
+    /// source.
+    #[error("the client fell silent within its request")]
+    ClientSilent(#[source] hyper::Error),
     /// The head of the answer did not come in time.
     #[error("no answer from the SQL node within {0:?}")]
     HeadTimeout(Duration),
@@ -144,6 +148,7 @@ impl Upstream {
 fn blame(error: hyper::Error) -> UpstreamError {
     match error.source().and_then(|cause| cause.downcast_ref()) {
         Some(BodyError::Broken(_) | BodyError::Ended) => UpstreamError::ClientBroke(error),
+        Some(BodyError::Silent(_)) => UpstreamError::ClientSilent(error),
         None => UpstreamError::Broken(error),
     }
 }

@@ -81,7 +81,7 @@ impl Authenticator {
         let collecting = Limited::new(body, self.0.inspected_body).collect();
         let collected = timeout(BODY_WAIT, collecting)
             .await
-            .map_err(|_| Failure::malformed("the body did not arrive in time"))?
+            .map_err(|_| Failure::BodyLate)?
             .map_err(|error| Failure::of_collecting(&*error, Failure::UnclearDatabase))?;
         match collected.trailers() {
             Some(_) => Err(Failure::UnclearDatabase),

@@ -1,5 +1,6 @@
 //! A client's request body, read to its end also when nobody wants it.
 use super::BodyError;
+use crate::patience::Patience;
 use bytes::Bytes;
 use http::{Version, header, request::Parts};
 use http_body::{Body as _, Frame, SizeHint};
@@ -7,7 +8,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{runtime::Handle, time::timeout};
@@ -18,10 +19,13 @@ use tokio::{runtime::Handle, time::timeout};
 /// is dropped is read and forgotten, within limits.
 #[derive(Debug)]
 pub struct Arriving {
-    /// `None` only while it is dropped.
+    /// `None` once its client was silent for too long, and while it is dropped.
     body: Option<Incoming>,
     waits_to_be_asked: bool,
     is_http2: bool,
+    /// With the client, from frame to frame. While nobody asks for a frame it does not count:
+    /// neither the SQL node's slowness nor a wait for `100 Continue` is the client's.
+    patience: Patience,
 }
 
 /// Most bytes read for nothing: more than a statement has, and what the flow control of one
@@ -32,13 +36,15 @@ const MAX_UNWANTED: usize = 1024 * 1024;
 const MAX_LINGERING: Duration = Duration::from_secs(5);
 
 impl Arriving {
-    /// The body of a request with this head.
-    pub fn new(body: Incoming, head: &Parts) -> Self {
+    /// The body of a request with this head, whose client may be silent for less than
+    /// `silence` at a time.
+    pub fn new(body: Incoming, head: &Parts, silence: Duration) -> Self {
         Self {
             body: Some(body),
             // To read is to ask for it with `100 Continue` (RFC 9110 section 10.1.1).
             waits_to_be_asked: head.headers.contains_key(header::EXPECT),
             is_http2: head.version == Version::HTTP_2,
+            patience: Patience::new(silence),
         }
     }
 }
@@ -74,14 +80,21 @@ impl http_body::Body for Arriving {
         let Some(body) = &mut this.body else {
             return Poll::Ready(None);
         };
-        match Pin::new(&mut *body).poll_frame(cx) {
+        let polled = match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Pending => {
+                let silence = ready!(this.patience.poll_wait(cx));
+                this.body = None; // nothing more is read of it
+                return Poll::Ready(Some(Err(BodyError::Silent(silence))));
+            }
             // hyper takes RST_STREAM(NO_ERROR) for the end of the body. That is right for an
             // answer; of a request, the SQL node would take half for the whole.
             Poll::Ready(None) if this.is_http2 && !body.is_end_stream() => {
                 Poll::Ready(Some(Err(BodyError::Ended)))
             }
             polled => polled.map_err(BodyError::Broken),
-        }
+        };
+        this.patience.renew();
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -122,7 +135,7 @@ mod tests {
         let (near, far) = duplex(64 * 1024);
         let refuse = service_fn(async |request: Request<Incoming>| {
             let (head, body) = request.into_parts();
-            drop(Arriving::new(body, &head));
+            drop(Arriving::new(body, &head, MAX_LINGERING));
             Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
         });
         tokio::spawn(

@@ -13,7 +13,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// Longest TLS handshake; default 10 s.
     pub handshake_timeout: Duration,
-    /// Longest pause between two requests of a connection; default 5 min.
+    /// Longest silence of a client between two requests and within the body of one, and longest
+    /// time that it takes nothing of an answer; default 5 min.
     pub idle_timeout: Duration,
     /// Bytes of one request head; default 64 KiB.
     pub header_bytes: usize,
@@ -29,8 +30,8 @@ impl Limits {
         // is holding connections open on purpose.
         let header_timeout = section.defaulted("header_timeout", "'10s'", duration(PATIENCE));
         let handshake_timeout = section.defaulted("handshake_timeout", "'10s'", duration(PATIENCE));
-        // Connection pools of clients keep theirs for a few minutes; a lost client goes unnoticed
-        // for as long.
+        // Connection pools of clients keep theirs for a few minutes; a lost client, or one that
+        // holds a connection open on purpose, goes unnoticed for as long.
         let idle_range = *PATIENCE.start()..=Duration::from_hours(1);
         let idle_timeout = section.defaulted("idle_timeout", "'5m'", duration(idle_range));
         // Tokens with many groups take some 16 KiB. Below 8 KiB the HTTP parser has no room,

@@ -142,7 +142,7 @@ async fn whole(body: Arriving) -> Result<Bytes, Failure> {
     match collecting.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) => Err(Failure::of_collecting(&*error, Failure::BodyTooLarge)),
-        Err(_) => Err(Failure::malformed("the body did not arrive in time")),
+        Err(_) => Err(Failure::BodyLate),
     }
 }
 

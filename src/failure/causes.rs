@@ -45,6 +45,7 @@ impl From<&UpstreamError> for Failure {
             UpstreamError::Connect(_) | UpstreamError::ConnectTimeout(_) => Self::NodeUnreachable,
             UpstreamError::Broken(_) | UpstreamError::Switched => Self::NodeBroke,
             UpstreamError::ClientBroke(_) => Self::BodyBroken,
+            UpstreamError::ClientSilent(_) => Self::BodyLate,
             UpstreamError::HeadTimeout(_) => Self::NodeLate,
         }
     }
@@ -54,6 +55,7 @@ impl From<&BodyError> for Failure {
     fn from(error: &BodyError) -> Self {
         match error {
             BodyError::Broken(_) | BodyError::Ended => Self::BodyBroken,
+            BodyError::Silent(_) => Self::BodyLate,
         }
     }
 }

@@ -64,6 +64,7 @@ fn every_failure_has_its_row() {
         (Failure::CrossSite("x"), 403, "42502", -719),
         (Failure::Method(&[]), 405, "42502", -1254),
         (Failure::BodyBroken, 400, "42502", -1254),
+        (Failure::BodyLate, 408, "42502", -1254),
         (Failure::BodyTooLarge, 413, "42502", -1254),
         (Failure::MediaType, 415, "42502", -1254),
         (

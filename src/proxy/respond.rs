@@ -78,7 +78,8 @@ fn add_advice(headers: &mut HeaderMap, failure: &Failure, status: StatusCode) {
     if let Some(wait) = failure.retry_after() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
     }
-    if *failure == Failure::ConnectionLimit {
+    // A client too late with its body may still send it: RFC 9110 section 15.5.9.
+    if matches!(failure, Failure::ConnectionLimit | Failure::BodyLate) {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }

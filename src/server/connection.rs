@@ -3,6 +3,8 @@ use super::{
     Admission, AnswerBody, Handler,
     activity::{Activity, tracked},
     deadline::{DeadlineStream, Waits},
+    lookout::Lookout,
+    stall::StallLimit,
 };
 use crate::config::Limits;
 use hyper::server::conn::{http1, http2};
@@ -101,10 +103,13 @@ pub(super) async fn serve<S, B>(
     };
     let is_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = DeadlineStream::new(tls, activity.clone(), protocol.waits(!is_http2));
-    let (stream, service) = (TokioIo::new(stream), tracked(service, activity));
-    let ended = match is_http2 {
-        true => finish(protocol.http2.serve_connection(stream, service), closing).await,
-        false => finish(protocol.http1.serve_connection(stream, service), closing).await,
+    let service = tracked(service, activity.clone());
+    let ended = if is_http2 {
+        let stream = TokioIo::new(stream);
+        finish(protocol.http2.serve_connection(stream, service), closing).await
+    } else {
+        let stream = TokioIo::new(Lookout::new(stream, activity));
+        finish(protocol.http1.serve_connection(stream, service), closing).await
     };
     if let Err(error) = ended {
         debug!(%error, "connection ended");
@@ -117,7 +122,8 @@ async fn shake_hands(
     tcp: TcpStream,
     protocol: &Protocol,
     closing: &CancellationToken,
-) -> Option<TlsStream<TcpStream>> {
+) -> Option<TlsStream<StallLimit<TcpStream>>> {
+    let tcp = StallLimit::new(tcp, protocol.limits.idle_timeout);
     let handshake = timeout(protocol.limits.handshake_timeout, protocol.tls.accept(tcp));
     let ended = tokio::select! {
         ended = handshake => ended,

@@ -73,8 +73,10 @@ async fn a_malformed_or_incomplete_body_is_the_clients_fault() {
             let id = format!("malformed-{reader}-{number}");
             let mut wire = Wire::open(&site).await;
             wire.send(head(path, &id, &credential) + &rest).await;
-            // The last two are incomplete, and the others malformed before that.
-            wire.finish_sending().await;
+            // The last two are incomplete; whoever closes behind the others has left.
+            if number >= 3 {
+                wire.finish_sending().await;
+            }
             let answer = wire.answer().await;
             let case = format!("{path} {rest:?}: {}", answer.head);
             assert_eq!(
