@@ -7,6 +7,7 @@ mod holder;
 mod inspect;
 mod policy;
 mod provider_logout;
+mod renewal;
 mod sign_in;
 mod signed_in;
 mod throttle;
@@ -31,6 +32,7 @@ use crate::{
 use ended::Ended;
 use holder::Holder;
 use http::Request;
+use renewal::Renewals;
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 use tokio::runtime::Handle;
 use url::Url;
@@ -54,6 +56,7 @@ struct Parts {
     ended: Ended,
     sessions: Sessions<SignedIn>,
     tokens: OcientTokens,
+    renewals: Renewals,
     control: Handle,
     telemetry: Telemetry,
 }
@@ -152,6 +155,7 @@ impl Authenticator {
             providers,
             sessions,
             tokens,
+            renewals: Renewals::new(control.clone()),
             control,
             telemetry,
         }))
@@ -176,7 +180,8 @@ impl Authenticator {
                 if carrier == Carrier::Cookie {
                     self.check_site(&request, target.is_execute())?;
                 }
-                Holder::Session(self.session(&token, now).await?)
+                let session = self.session(&token, now).await?;
+                Holder::Session(self.kept_good(session, now).await?)
             }
             Credential::ProviderToken(token, number) => {
                 self.bearer_of(token, number, now, seen).await?

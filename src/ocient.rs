@@ -168,6 +168,25 @@ impl OcientTokens {
             .unwrap_or_else(|| Err(Arc::new(OcientError::Interrupted)))
     }
 
+    /// Whether the token of `key` is known and good at `now`.
+    pub fn has(&self, key: TokenKey, now: SystemTime) -> bool {
+        let slot = self.slots.get(&key);
+        slot.is_some_and(|slot| {
+            let state = slot.lock();
+            state
+                .token
+                .as_ref()
+                .is_some_and(|token| !token.is_expired(now))
+        })
+    }
+
+    /// Asks the SQL node again for `key` although it said no: there is a newer proof.
+    pub fn forget_refusal(&self, key: TokenKey) {
+        if let Some(slot) = self.slots.get(&key) {
+            slot.lock().refused = None;
+        }
+    }
+
     /// Puts a token that a session kept across a restart in its place, unless there was one
     /// of `key` already: that was newer, and if it is forgotten, so is the session's.
     pub fn adopt(&self, key: TokenKey, token: OcientToken) {

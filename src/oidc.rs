@@ -26,6 +26,7 @@ mod metadata;
 mod mint;
 mod provider;
 mod remote;
+mod renewal;
 mod sign_in;
 #[cfg(test)]
 mod stand_in;
@@ -42,6 +43,7 @@ pub use error::{Cause, OAuthError, OidcError, TokenFault};
 pub use jws::unverified_issuer;
 pub use keys::KeysVersion;
 pub use provider::Provider;
+pub use renewal::Renewed;
 pub use sign_in::{Attempt, SignIn};
 pub use trouble::Trouble;
 pub use verify::{Expect, Identity, LogoutToken, Rule, Trace, Whose};

@@ -135,14 +135,15 @@ impl<R: Record> Sessions<R> {
         self.shared.touches.add(session, now.into());
     }
 
-    /// Puts a new record into a live session. `None`: there is none, and none comes to be.
-    pub async fn replace(
+    /// Changes the record of a live session as the store has it, once or more until no other
+    /// change is in the way. `None`: there is none, and none comes to be.
+    pub async fn amend(
         &self,
         key: &SessionKey,
-        record: R,
         now: SystemTime,
+        change: impl Fn(&mut R) + Send + 'static,
     ) -> Result<Option<Arc<Session<R>>>, SessionError> {
-        self.update(key, now, move |session| session.record = record.clone())
+        self.update(key, now, move |session| change(&mut session.record))
             .await
     }
 

@@ -58,7 +58,7 @@ impl Authenticator {
             None => {
                 self.restore(holder, key);
                 let token = tokens.token(key, || application.clone(), now).await;
-                token.map_err(|error| refusal(self.0.mode, holder, &error))?
+                token.map_err(|error| self.refusal(holder, &error))?
             }
         };
         self.keep(holder, &token, now);
@@ -67,6 +67,16 @@ impl Authenticator {
             key,
             application,
         })
+    }
+
+    /// A refusal counts for nothing while the provider could not give a newer proof.
+    fn refusal(&self, holder: &Holder, error: &OcientError) -> Failure {
+        match (refusal(self.0.mode, holder, error), holder) {
+            (Failure::SessionExpired, Holder::Session(session)) => self
+                .failed_renewal(session)
+                .unwrap_or(Failure::SessionExpired),
+            (failure, _) => failure,
+        }
     }
 
     /// What the token is kept under. An account's token is shared by everybody who may use
@@ -134,10 +144,11 @@ impl Authenticator {
             return;
         }
         let (sessions, key) = (self.0.sessions.clone(), *session.key());
-        let record = session.record.clone().with_token(token);
+        let token = token.clone();
         // Nobody waits for it: should it fail, a restart costs a new exchange.
         self.0.control.spawn(async move {
-            if let Err(error) = sessions.replace(&key, record, now).await {
+            let keep = move |record: &mut SignedIn| record.keep(&token);
+            if let Err(error) = sessions.amend(&key, now, keep).await {
                 tracing::warn!(error = chain(&error), "renewed Ocient token not kept");
             }
         });

@@ -107,13 +107,7 @@ impl Authenticator {
         self.0.tokens.drop_key(session_key(&session));
         let provider = self.provider_of(&session.record.identity).cloned();
         if let (Some(provider), Some(token)) = (provider, session.record.refresh_token()) {
-            let token = token.clone();
-            // Nobody waits for it: the session is over whatever the provider says.
-            self.0.control.spawn(async move {
-                if let Err(error) = provider.revoke(&token).await {
-                    tracing::warn!(error = chain(&error), "refresh token not revoked");
-                }
-            });
+            self.revoke(provider, token.clone());
         }
         Ok(())
     }

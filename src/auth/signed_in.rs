@@ -21,6 +21,10 @@ pub struct SignedIn {
     proof: Secret,
     #[serde(with = "optional_text")]
     refresh_token: Option<Secret>,
+    /// When a refresh last brought something.
+    renewed_at: Option<SystemTime>,
+    /// After a refresh without a new proof: the next one would bring none either before this.
+    no_sooner: Option<SystemTime>,
     ocient: Option<Stored>,
 }
 
@@ -57,6 +61,8 @@ impl SignedIn {
             database,
             proof: fresh.proof,
             refresh_token: fresh.refresh_token,
+            renewed_at: None,
+            no_sooner: None,
             ocient: None,
         }
     }
@@ -76,14 +82,68 @@ impl SignedIn {
         self.refresh_token.as_ref()
     }
 
+    /// When the provider's word is to be renewed: a little before the proof ends, but not twice
+    /// within `pause`. `skew` is how much longer than that a proof counts here.
+    pub(super) fn renewal_due(&self, skew: Duration, pause: Duration) -> SystemTime {
+        let end = self.identity.expires_at() - skew;
+        let life = self
+            .identity
+            .issued_at()
+            .and_then(|begin| end.duration_since(begin).ok());
+        let due = end - EARLY.min(life.unwrap_or_default() / 5);
+        let paused = self.renewed_at.map(|renewed_at| renewed_at + pause);
+        [self.no_sooner, paused]
+            .into_iter()
+            .flatten()
+            .fold(due, SystemTime::max)
+    }
+
+    /// Whether a refresh brought something within `span`.
+    pub(super) fn renewed_within(&self, span: Duration, now: SystemTime) -> bool {
+        self.renewed_at
+            .is_some_and(|renewed_at| now < renewed_at + span)
+    }
+
+    /// Whether it was renewed since `seen`.
+    pub(super) fn is_newer_than(&self, seen: &Self) -> bool {
+        self.renewed_at > seen.renewed_at
+    }
+
+    /// Takes what a refresh brought: a refresh token, if it is a new one, and until when the
+    /// next refresh would bring nothing more (`life`: of the access token).
+    pub(super) fn renew(
+        &mut self,
+        refresh_token: Option<Secret>,
+        life: Option<Duration>,
+        now: SystemTime,
+    ) {
+        if refresh_token.is_some() {
+            self.refresh_token = refresh_token;
+        }
+        self.renewed_at = Some(now);
+        self.no_sooner = Some(now + life.unwrap_or(ASSUMED_LIFE).max(EARLY));
+    }
+
+    /// Takes a newer proof, and with it the user's present name and groups.
+    pub(super) fn prove(&mut self, identity: Identity, proof: Secret) {
+        self.identity = identity;
+        self.proof = proof;
+        self.no_sooner = None;
+    }
+
     /// The same, with the newest Ocient token.
     pub(super) fn with_token(mut self, token: &OcientToken) -> Self {
+        self.keep(token);
+        self
+    }
+
+    /// Keeps the newest Ocient token.
+    pub(super) fn keep(&mut self, token: &OcientToken) {
         self.ocient = Some(Stored {
             token: token.secret().clone(),
             obtained_at: token.obtained_at(),
             life: token.life(),
         });
-        self
     }
 
     /// The Ocient token it was kept with.
@@ -102,6 +162,13 @@ impl SignedIn {
         held.is_some_and(|held| held.token.matches(token.secret().expose()))
     }
 }
+
+/// How long before the end of its proof a session is renewed at most: far longer than a refresh
+/// takes, and little beside the five minutes that the shortest proofs last.
+const EARLY: Duration = Duration::from_secs(60);
+
+/// Life of an access token whose provider does not say it, as of the shortest in use.
+const ASSUMED_LIFE: Duration = Duration::from_secs(300);
 
 impl fmt::Debug for SignedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,5 +209,59 @@ mod optional_text {
         from: D,
     ) -> Result<Option<Secret>, D::Error> {
         Ok(Option::<String>::deserialize(from)?.map(Secret::new))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Signed in at the start of 1970, with an ID token of `life` seconds.
+    fn signed_in(life: u32) -> SignedIn {
+        let at = |second| serde_json::to_value(SystemTime::UNIX_EPOCH + SECOND * second).unwrap();
+        let identity = json!({
+            "provider": "corp", "issuer": "https://x", "subject": "s", "username": "alice",
+            "groups": [], "issued_at": at(0), "expires_at": at(life + 60), "token_kind": "Id",
+        });
+        let fresh = Fresh {
+            identity: serde_json::from_value(identity).unwrap(),
+            proof: Secret::new("t"),
+            refresh_token: Some(Secret::new("r")),
+        };
+        SignedIn::new(fresh, "system".to_owned())
+    }
+
+    fn due(record: &SignedIn) -> u64 {
+        let due = record.renewal_due(60 * SECOND, 10 * SECOND);
+        due.duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    }
+
+    #[test]
+    fn is_due_a_little_before_the_end_of_its_proof() {
+        for (life, expected) in [(3600, 3540), (300, 240), (100, 80), (0, 0)] {
+            assert_eq!(due(&signed_in(life)), expected, "{life}");
+        }
+    }
+
+    #[test]
+    fn is_not_due_again_at_once_after_a_refresh() {
+        let now = SystemTime::UNIX_EPOCH + 1000 * SECOND;
+        let mut record = signed_in(0);
+        record.renew(None, None, now);
+        assert_eq!(due(&record), 1300, "no proof, and no word of the next");
+        record.renew(None, Some(600 * SECOND), now);
+        assert_eq!(due(&record), 1600, "no proof before the access token ends");
+        record.renew(None, Some(SECOND), now);
+        assert_eq!(due(&record), 1060, "not every second");
+        record.prove(signed_in(0).identity, Secret::new("u"));
+        assert_eq!(due(&record), 1010, "a proof that has ended already");
+        assert!(record.refresh_token().unwrap().matches("r"));
+        record.renew(Some(Secret::new("s")), None, now);
+        assert!(record.refresh_token().unwrap().matches("s"));
     }
 }

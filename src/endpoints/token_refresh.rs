@@ -11,7 +11,7 @@ use crate::{
 };
 use http::{Response, header};
 use serde::Serialize;
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -25,11 +25,13 @@ struct Answer<'a> {
 impl Endpoints {
     pub(super) async fn token_refresh(
         &self,
-        session: &Session<SignedIn>,
+        session: &Arc<Session<SignedIn>>,
         token: &SessionToken,
         carrier: Carrier,
         now: SystemTime,
     ) -> Result<Response<Body>, Failure> {
+        // The provider first: somebody who was removed there must not extend for ever.
+        let session = self.0.auth.renewed(session, now).await?;
         self.0.auth.check_grant(&session.record)?;
         let extended = self.0.auth.sessions().extend(session.key(), now).await;
         let extended = extended.map_err(|error| {

@@ -85,6 +85,19 @@ impl Record for String {
     }
 }
 
+impl Sessions<String> {
+    /// Puts a new record in the place of the old one.
+    async fn replace(
+        &self,
+        key: &SessionKey,
+        record: String,
+        now: SystemTime,
+    ) -> Result<Option<Arc<Session<String>>>, SessionError> {
+        let change = move |old: &mut String| old.clone_from(&record);
+        self.amend(key, now, change).await
+    }
+}
+
 fn alice() -> String {
     "alice".to_owned()
 }

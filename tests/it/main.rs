@@ -42,6 +42,7 @@ mod pages_readers;
 mod path_attacks;
 mod pipelining;
 mod provider_tokens;
+mod renewal;
 mod routing;
 mod rp;
 mod rp_differences;

@@ -10,7 +10,8 @@ use std::time::SystemTime;
 pub(super) struct Lineage {
     audiences: Vec<String>,
     authorized_party: Option<String>,
-    auth_time: Option<SystemTime>,
+    /// In whole seconds: some providers write fractions, and not always.
+    auth_time: Option<u64>,
     nonce: Option<String>,
 }
 
@@ -20,7 +21,7 @@ impl Lineage {
         Ok(Self {
             audiences: audiences.into_iter().map(str::to_owned).collect(),
             authorized_party: claims.text("azp")?.map(str::to_owned),
-            auth_time: claims.instant("auth_time")?,
+            auth_time: claims.instant("auth_time")?.map(whole_seconds),
             nonce: claims.text("nonce")?.map(str::to_owned),
         })
     }
@@ -47,6 +48,11 @@ impl Lineage {
         }
         Ok(first.clone())
     }
+}
+
+fn whole_seconds(time: SystemTime) -> u64 {
+    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH);
+    since_epoch.unwrap_or_default().as_secs()
 }
 
 /// A claim may be left out, but not be another one, nor one that the sign-in lacked.
