@@ -23,7 +23,7 @@ use crate::{
     config::{Config, CredentialMode, Flow, PassThrough},
     failure::Failure,
     ocient::{Application, OcientToken, OcientTokens, TokenKey},
-    oidc::{Provider, TokenFault},
+    oidc::{Owner, Provider, TokenFault},
     route::Target,
     secret::Secret,
     session::{Lookup, Session, SessionToken, Sessions},
@@ -227,7 +227,13 @@ impl Authenticator {
     /// # Errors
     /// More than one, or a session token that cannot be one.
     pub fn credential(&self, headers: &http::HeaderMap) -> Result<Credential, Failure> {
-        Credential::of(headers, |issuer| responsible(&self.0.providers, issuer))
+        Credential::of(headers, |token| self.owner(token))
+    }
+
+    /// Which of the [`providers`](Self::providers) a token belongs to.
+    pub fn owner(&self, token: &str) -> Owner {
+        let providers = self.0.providers.iter();
+        Owner::of(token, providers.map(|provider| provider.config()))
     }
 
     /// The live session of a token.
@@ -281,15 +287,17 @@ impl Authenticator {
     async fn bearer_of(
         &self,
         token: Secret,
-        number: usize,
+        number: Option<usize>,
         now: SystemTime,
         seen: &mut Seen,
     ) -> Result<Holder, Failure> {
+        let number = number.ok_or(Failure::Token(TokenFault::AuthorizedParty))?;
         let provider = &self.0.providers[number];
-        if !takes_tokens(provider) {
+        if !provider.config().flows.contains(&Flow::Token) {
             return Err(Failure::Token(TokenFault::Type));
         }
-        let found = self.0.verified.identity(&token, provider, now).await?;
+        let verified = &self.0.verified;
+        let found = verified.identity(&token, (number, provider), now).await?;
         seen.cache_hit = Some(found.was_cached);
         Ok(Holder::Bearer {
             identity: found.identity,
@@ -306,57 +314,5 @@ impl Authenticator {
             true => Ok((request.map(Body::Arriving), Decision::PassThrough)),
             false => Err(Failure::NoCredential),
         }
-    }
-}
-
-/// The number of the provider with this issuer, of one that takes tokens if there is. The token
-/// of another is refused then, and not left to the SQL node, which would ask no grant.
-fn responsible(providers: &[Arc<Provider>], issuer: &str) -> Option<usize> {
-    let issues = |provider: &Arc<Provider>| provider.config().issuer == issuer;
-    let takes = |provider: &Arc<Provider>| issues(provider) && takes_tokens(provider);
-    providers
-        .iter()
-        .position(takes)
-        .or_else(|| providers.iter().position(issues))
-}
-
-fn takes_tokens(provider: &Provider) -> bool {
-    provider.config().flows.contains(&Flow::Token)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        config::Trust, http_client::HttpClient, oidc::ClientCredentials, tls::client_config,
-    };
-    use std::{path::Path, time::Duration};
-
-    fn providers(tables: &str) -> Vec<Arc<Provider>> {
-        let text = format!(
-            "[listen]\npublic_url = 'https://sql0.example.com'\n\
-             [tls]\ncertificate = 'c'\nprivate_key = 'k'\n\
-             [sql_node]\nurl = 'http://127.0.0.1:9090'\n{tables}"
-        );
-        let config = Config::from_toml(&text, "config.toml", Path::new("/")).unwrap();
-        let http = || {
-            let tls = client_config(&Trust::Nobody).unwrap();
-            HttpClient::new(tls, Duration::from_secs(1), 1)
-        };
-        let provider = |provider| Provider::new(provider, ClientCredentials::default(), http());
-        config.providers.iter().map(provider).collect()
-    }
-
-    #[test]
-    fn a_token_belongs_to_its_issuer_even_if_that_takes_none() {
-        let providers = providers(
-            "[[provider]]\nname = 'a'\nissuer = 'https://x'\nclient_id = 'a'\nflows = ['code']\n\
-             [[provider]]\nname = 'b'\nissuer = 'https://x'\nclient_id = 'b'\n\
-             [[provider]]\nname = 'c'\nissuer = 'https://y'\nclient_id = 'c'\nflows = ['code']\n",
-        );
-        assert_eq!(responsible(&providers, "https://x"), Some(1));
-        assert_eq!(responsible(&providers, "https://y"), Some(2));
-        assert!(!takes_tokens(&providers[2]));
-        assert_eq!(responsible(&providers, "https://z"), None);
     }
 }

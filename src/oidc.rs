@@ -24,6 +24,7 @@ mod latest;
 mod metadata;
 #[cfg(test)]
 mod mint;
+mod owner;
 mod provider;
 mod remote;
 mod renewal;
@@ -42,6 +43,7 @@ pub use device::DeviceAuthorization;
 pub use error::{Cause, OAuthError, OidcError, TokenFault};
 pub use jws::unverified_issuer;
 pub use keys::KeysVersion;
+pub use owner::Owner;
 pub use provider::Provider;
 pub use renewal::Renewed;
 pub use sign_in::{Attempt, SignIn};

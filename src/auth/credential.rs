@@ -1,6 +1,6 @@
 //! What a client shows to say who it is.
 use crate::{
-    cookie, failure::Failure, oidc::unverified_issuer, secret::Secret, session::SessionToken,
+    cookie, failure::Failure, oidc::Owner, secret::Secret, session::SessionToken,
     telemetry::CredentialKind,
 };
 use base64::{
@@ -14,8 +14,9 @@ use http::{HeaderMap, HeaderValue, header};
 pub enum Credential {
     /// A session token of ours.
     Session(SessionToken, Carrier),
-    /// A token whose issuer is the configured provider with this number; not verified yet.
-    ProviderToken(Secret, usize),
+    /// A token of a configured issuer, not verified yet, and the number of the provider that it
+    /// belongs to; `None`: it names several.
+    ProviderToken(Secret, Option<usize>),
     /// User name and password, for the SQL node.
     Basic,
     /// Another bearer token, in whatever form, or another scheme, for the SQL node.
@@ -38,15 +39,12 @@ pub enum Carrier {
 const TOKEN_USERS: [&str; 3] = ["id_token", "access_token", "session"];
 
 impl Credential {
-    /// Finds it. `provider_of`: which provider has this issuer.
+    /// Finds it. `owner_of`: which provider a token belongs to.
     ///
     /// # Errors
     /// Two `Authorization` fields or two of our cookies, of which one might be somebody
     /// else's; a token of ours that cannot be one.
-    pub fn of(
-        headers: &HeaderMap,
-        provider_of: impl Fn(&str) -> Option<usize>,
-    ) -> Result<Self, Failure> {
+    pub fn of(headers: &HeaderMap, owner_of: impl Fn(&str) -> Owner) -> Result<Self, Failure> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let Some(value) = values.next() else {
             return Self::of_cookie(headers);
@@ -55,9 +53,9 @@ impl Credential {
             return Err(Failure::malformed("more than one Authorization field"));
         }
         match scheme(value) {
-            ("bearer", token) => Self::of_bearer(token, provider_of),
+            ("bearer", token) => Self::of_bearer(token, owner_of),
             ("basic", encoded) => match token_password(encoded) {
-                Some(token) => Self::of_bearer(token.expose(), provider_of),
+                Some(token) => Self::of_bearer(token.expose(), owner_of),
                 None => Ok(Self::Basic),
             },
             _ => Ok(Self::Bearer),
@@ -73,19 +71,18 @@ impl Credential {
         }
     }
 
-    fn of_bearer(
-        token: &str,
-        provider_of: impl Fn(&str) -> Option<usize>,
-    ) -> Result<Self, Failure> {
+    fn of_bearer(token: &str, owner_of: impl Fn(&str) -> Owner) -> Result<Self, Failure> {
         if token.starts_with(SessionToken::PREFIX) {
             return SessionToken::parse(token)
                 .map(|token| Self::Session(token, Carrier::Authorization))
                 .ok_or(Failure::SessionUnknown);
         }
-        let provider = unverified_issuer(token).and_then(|issuer| provider_of(&issuer));
-        Ok(provider.map_or(Self::Bearer, |number| {
-            Self::ProviderToken(Secret::new(token), number)
-        }))
+        let owner = match owner_of(token) {
+            Owner::Opaque | Owner::Stranger => return Ok(Self::Bearer),
+            Owner::Entry(number) => Some(number),
+            Owner::Several => None,
+        };
+        Ok(Self::ProviderToken(Secret::new(token), owner))
     }
 
     /// For the access line.

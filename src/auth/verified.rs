@@ -18,12 +18,15 @@ use tokio::runtime::Handle;
 /// SHA-256 of a token: the caches hold no token that anybody could use.
 pub(super) type TokenDigest = [u8; 32];
 
+/// A token, and the number of the provider by whose rules it was judged: another's may differ.
+type Judged = (usize, TokenDigest);
+
 /// What was found out about provider tokens.
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
-    good: Cache<TokenDigest, Known>,
-    bad: Cache<TokenDigest, Failure>,
-    verifying: SingleFlight<TokenDigest, Result<Arc<Identity>, Failure>>,
+    good: Cache<Judged, Known>,
+    bad: Cache<Judged, Failure>,
+    verifying: SingleFlight<Judged, Result<Arc<Identity>, Failure>>,
     ended: Ended,
 }
 
@@ -70,19 +73,19 @@ impl Verified {
         }
     }
 
-    /// Who `token` proves its bearer to be. It is verified once, whoever waits for it; later
-    /// its expiry is held against the clock and, as long as the provider's keys are the same and
-    /// not too old, nothing else.
+    /// Who `token` proves its bearer to be, by the rules of the provider with this number. It is
+    /// verified once, whoever waits for it; later its expiry is held against the clock and, as
+    /// long as the provider's keys are the same and not too old, nothing else.
     ///
     /// # Errors
     /// What is wrong with the token, or that its provider cannot be asked for its keys.
     pub(super) async fn identity(
         &self,
         token: &Secret,
-        provider: &Arc<Provider>,
+        (number, provider): (usize, &Arc<Provider>),
         now: SystemTime,
     ) -> Result<Found, Failure> {
-        let key = key_of(token);
+        let key = (number, key_of(token));
         if let Some(known) = self.good.get(&key) {
             if known.identity.is_expired(now) {
                 return Err(Failure::Token(TokenFault::Expired));
@@ -120,7 +123,7 @@ impl Verified {
         for key in &meant {
             self.good.invalidate(key);
         }
-        meant
+        meant.into_iter().map(|(_, digest)| digest).collect()
     }
 
     /// When the known good tokens of everybody who is meant end.
@@ -137,7 +140,7 @@ impl Verified {
 
     async fn verify(
         &self,
-        key: TokenDigest,
+        key: Judged,
         provider: &Provider,
         token: &Secret,
         now: SystemTime,

@@ -60,12 +60,10 @@ pub(super) struct Providers {
     pub(super) names: Vec<String>,
     /// Issuer and client id of each.
     applications: Vec<(String, String)>,
-    /// Issuers whose tokens an application takes.
-    token_issuers: Vec<String>,
 }
 
 impl Providers {
-    /// Remembers an application; a token has to lead to one provider.
+    /// Remembers an application; its tokens have to lead to one provider.
     fn add(&mut self, section: &mut Section<'_>, issuer: &str, client_id: &str) -> Option<()> {
         let application = (issuer.to_owned(), client_id.to_owned());
         if self.applications.contains(&application) {
@@ -73,19 +71,6 @@ impl Providers {
             return section.fault("client_id", fault.cure("join the two"));
         }
         self.applications.push(application);
-        Some(())
-    }
-
-    /// Remembers whose tokens are taken. To tell the applications of one issuer apart by their
-    /// tokens is not available in this version.
-    fn take_tokens(&mut self, section: &mut Section<'_>, issuer: &str) -> Option<()> {
-        if self.token_issuers.iter().any(|known| known == issuer) {
-            let fault = Fault::new("another provider takes the tokens of this issuer");
-            let cure =
-                "two of them are not available in this version: set flows = [\"code\"] in one";
-            return section.fault("issuer", fault.cure(cure));
-        }
-        self.token_issuers.push(issuer.to_owned());
         Some(())
     }
 }
@@ -110,10 +95,6 @@ impl Provider {
         section.defaulted("introspection", "false", only(false, flag));
         let (issuer, client_id) = (issuer?, client_id?);
         earlier.add(section, &issuer, &client_id)?;
-        let flows = flows?;
-        if flows.contains(&Flow::Token) {
-            earlier.take_tokens(section, &issuer)?;
-        }
         let scheme = issuer.split(':').next().unwrap_or_default();
         let trust = ca?.map_or_else(|| Trust::for_scheme(scheme), Trust::Ca);
         Some(Self {
@@ -127,7 +108,7 @@ impl Provider {
             algorithms: algorithms?,
             clock_skew: clock_skew?,
             databases: databases?,
-            flows,
+            flows: flows?,
             username_claim: username_claim?,
             groups_claim: groups_claim?,
         })

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     auth::{Fresh, Seen, SignedIn, WINDOW},
     body::{Arriving, Body},
+    config::Flow,
     cookie,
     failure::Failure,
     oidc::{OAuthError, Provider},
@@ -47,6 +48,7 @@ impl Endpoints {
             .0
             .auth
             .provider_named(&attempt.provider)
+            .filter(|provider| provider.config().flows.contains(&Flow::Code))
             .ok_or(Failure::State)?;
         let redeemed = self.redeem(&provider, &attempt, &fields, visit).await;
         let fresh = redeemed.inspect_err(|failure| {

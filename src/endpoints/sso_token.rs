@@ -5,7 +5,7 @@ use crate::{
     body::{Arriving, Body},
     config::{Flow, Pattern},
     failure::Failure,
-    oidc::{Expect, Provider, TokenFault, unverified_issuer},
+    oidc::{Expect, Owner, Provider, TokenFault},
     secret::Secret,
     status::Status,
     telemetry::{AuditEvent, CredentialKind},
@@ -39,7 +39,7 @@ impl Endpoints {
             .database()?
             .ok_or(Failure::malformed("database is missing"))?;
         let (token, expect) = only_token(&fields)?;
-        let provider = self.provider_of(&token, database)?;
+        let provider = self.provider_of(&token, fields.text("provider")?, database)?;
         let fresh = self
             .0
             .auth
@@ -60,25 +60,31 @@ impl Endpoints {
         }))
     }
 
-    /// The provider that issued `token`, if it signs in to `database`.
-    fn provider_of(&self, token: &Secret, database: &str) -> Result<Arc<Provider>, Failure> {
+    /// The provider that `token` belongs to, if it signs in to `database` and is not another
+    /// than the request names.
+    fn provider_of(
+        &self,
+        token: &Secret,
+        name: Option<&str>,
+        database: &str,
+    ) -> Result<Arc<Provider>, Failure> {
         let providers = self.0.auth.providers();
         let signs_in = |provider: &Arc<Provider>| {
             let config = provider.config();
             let is_for = |pattern: &Pattern| pattern.matches(database);
-            config.flows.contains(&Flow::Token) && config.databases.iter().any(is_for)
+            name.is_none_or(|name| config.name == name)
+                && config.flows.contains(&Flow::Token)
+                && config.databases.iter().any(is_for)
         };
         if !providers.iter().any(signs_in) {
             return Err(Failure::NoProvider);
         }
-        let issuer = unverified_issuer(token.expose());
-        let issuer = issuer.ok_or(Failure::Token(TokenFault::Malformed))?;
-        let issued = |provider: &&Arc<Provider>| provider.config().issuer == issuer;
-        let provider = providers
-            .iter()
-            .filter(|provider| signs_in(provider))
-            .find(issued);
-        provider.cloned().ok_or(Failure::Token(TokenFault::Issuer))
+        match self.0.auth.owner(token.expose()) {
+            Owner::Entry(number) if signs_in(&providers[number]) => Ok(providers[number].clone()),
+            Owner::Entry(_) | Owner::Several => Err(Failure::Token(TokenFault::AuthorizedParty)),
+            Owner::Opaque => Err(Failure::Token(TokenFault::Malformed)),
+            Owner::Stranger => Err(Failure::Token(TokenFault::Issuer)),
+        }
     }
 }
 

@@ -100,13 +100,17 @@ impl Kind {
     }
 }
 
-/// The `iss` of something that looks like a JWT to a lax reader: unsigned, too long or with a
-/// member twice, too. Unverified: only to choose the provider that may then refuse it, so that
-/// no broken token of a provider of ours is taken for somebody else's. `None`: not a JWT.
-pub fn unverified_issuer(token: &str) -> Option<String> {
+/// The claims of something that looks like a JWT to a lax reader: unsigned, too long or with a
+/// member twice, too. Unverified: only to choose the rules that may then refuse it, so that no
+/// broken token of a provider of ours is taken for somebody else's. `None`: not a JWT.
+pub(super) fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
     let claims = token.split('.').nth(1)?;
-    let claims = decode(claims.trim_end_matches('='))?;
-    let claims: Map<String, Value> = serde_json::from_slice(&claims).ok()?;
+    serde_json::from_slice(&decode(claims.trim_end_matches('='))?).ok()
+}
+
+/// The `iss` of [`unverified_claims`].
+pub fn unverified_issuer(token: &str) -> Option<String> {
+    let claims = unverified_claims(token)?;
     claims.get("iss")?.as_str().map(str::to_owned)
 }
 

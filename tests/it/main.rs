@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
 mod admin;
+mod applications;
 mod backchannel_logout;
 mod broken_requests;
 mod browser_sign_in;
