@@ -6,6 +6,9 @@ use std::time::Duration;
 /// and for all its paths, so that no sister domain can plant one (RFC 6265bis section 4.1.3.2).
 pub const SESSION: &str = "__Host-ocient_session";
 
+/// The cookie that binds a sign-out at the provider to the browser that began it.
+pub const LOGOUT: &str = "__Host-ocient_logout";
+
 /// Cookies that bind a sign-in to the browser that began it, one for each attempt.
 pub const LOGIN_PREFIX: &str = "__Host-ocient_login_";
 

@@ -5,6 +5,7 @@ mod backchannel_logout;
 mod callback;
 mod device;
 mod fields;
+mod logged_out;
 mod logout;
 mod pages;
 mod sso_authentication;
@@ -123,6 +124,7 @@ impl Endpoints {
             Endpoint::SsoDeviceGrantVerify => {
                 self.sso_device_grant_verify(request, visit, seen).await
             }
+            Endpoint::LoggedOut => logged_out::answer(&request),
             Endpoint::BackchannelLogout => self.backchannel_logout(request, visit).await,
             Endpoint::Logout | Endpoint::TokenRefresh => Err(Failure::Internal), // above
         };
@@ -198,7 +200,7 @@ fn remaining(session: &Session<SignedIn>, now: SystemTime) -> Duration {
 
 fn check_method(endpoint: Endpoint, method: &Method) -> Result<(), Failure> {
     let known: &'static [Method] = match endpoint {
-        Endpoint::Callback => &[Method::GET],
+        Endpoint::Callback | Endpoint::LoggedOut => &[Method::GET],
         Endpoint::SsoAuthentication => &[Method::GET, Method::POST],
         _ => &[Method::POST],
     };

@@ -16,6 +16,8 @@ pub enum Failure {
     Malformed(Cow<'static, str>),
     /// `state` is unknown, expired, used, or not this browser's.
     State,
+    /// The same of a sign-out at the provider.
+    LogoutState,
     /// No credential where one is needed.
     NoCredential,
     /// A session token that is none.
@@ -113,6 +115,7 @@ impl Failure {
         let (status, sql_state, vendor_code, reason): (_, _, _, Cow<'static, str>) = match self {
             Self::Malformed(reason) => (400, REFUSED, -1254, reason.clone()),
             Self::State => (400, REFUSED, -1203, "this sign-in is unknown, expired, already used, or was begun in another browser; begin again".into()),
+            Self::LogoutState => (400, REFUSED, -1203, "this sign-out is unknown, or was begun in another browser".into()),
             Self::NoCredential => (401, REFUSED, -1204, "no credential; sign in first".into()),
             Self::SessionUnknown => (401, REFUSED, -1204, "no such session; sign in again".into()),
             Self::SessionExpired => (401, REFUSED, -733, "the session has expired; sign in again".into()),

@@ -20,12 +20,14 @@ pub enum Endpoint {
     TokenRefresh,
     /// `/v1/logout`
     Logout,
+    /// `/v1/logged_out`
+    LoggedOut,
     /// `/v1/backchannel_logout`
     BackchannelLogout,
 }
 
 /// The fixed ones, in their canonical spelling; `-` for `_` is an alias of each.
-const ENDPOINTS: [(&str, Endpoint); 7] = [
+const ENDPOINTS: [(&str, Endpoint); 8] = [
     ("/v1/sso_authentication", Endpoint::SsoAuthentication),
     ("/v1/sso_token", Endpoint::SsoToken),
     ("/v1/sso_device_grant", Endpoint::SsoDeviceGrant),
@@ -35,6 +37,7 @@ const ENDPOINTS: [(&str, Endpoint); 7] = [
     ),
     ("/v1/token_refresh", Endpoint::TokenRefresh),
     ("/v1/logout", Endpoint::Logout),
+    ("/v1/logged_out", Endpoint::LoggedOut),
     ("/v1/backchannel_logout", Endpoint::BackchannelLogout),
 ];
 

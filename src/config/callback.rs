@@ -70,13 +70,14 @@ fn alike(one: &str, other: &str) -> bool {
 const MAX_LENGTH: usize = 256;
 
 /// Our other endpoints, and those of the SQL node that everybody needs.
-const TAKEN: [&str; 12] = [
+const TAKEN: [&str; 13] = [
     "/v1/sso_authentication",
     "/v1/sso_token",
     "/v1/sso_device_grant",
     "/v1/sso_device_grant_verify",
     "/v1/token_refresh",
     "/v1/logout",
+    "/v1/logged_out",
     "/v1/backchannel_logout",
     "/v1/execute",
     "/v1/info",

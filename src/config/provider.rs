@@ -41,6 +41,9 @@ pub struct Provider {
     pub username_claim: String,
     /// The claim that holds the user's groups; default `groups`.
     pub groups_claim: String,
+    /// Whether the provider sends browsers back here after a logout; default no, as most refuse
+    /// to when our address is not registered there for that.
+    pub returns_after_logout: bool,
 }
 
 /// What an application at a provider is for.
@@ -92,6 +95,7 @@ impl Provider {
         let username_claim =
             section.defaulted("username_claim", "'preferred_username'", string(text));
         let groups_claim = section.defaulted("groups_claim", "'groups'", string(text));
+        let returns_after_logout = section.defaulted("post_logout_redirect", "false", flag);
         section.defaulted("introspection", "false", only(false, flag));
         let (issuer, client_id) = (issuer?, client_id?);
         earlier.add(section, &issuer, &client_id)?;
@@ -111,6 +115,7 @@ impl Provider {
             flows: flows?,
             username_claim: username_claim?,
             groups_claim: groups_claim?,
+            returns_after_logout: returns_after_logout?,
         })
     }
 }

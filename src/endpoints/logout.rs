@@ -1,10 +1,12 @@
 //! `POST /v1/logout` of a session.
-use super::{Endpoints, Visit, answer::json, pages::signed_out};
+use super::{Endpoints, Visit, answer::json, logged_out, pages::signed_out};
 use crate::{
     auth::{Carrier, SignedIn},
     body::Body,
+    config::Flow,
     cookie,
     failure::Failure,
+    oidc::{LogoutHint, Provider, Return},
     page::Reader,
     session::Session,
     status::Status,
@@ -12,6 +14,7 @@ use crate::{
 };
 use http::{Response, StatusCode, header};
 use serde::Serialize;
+use std::time::SystemTime;
 
 #[derive(Serialize)]
 struct Answer {
@@ -32,12 +35,19 @@ impl Endpoints {
         self.0.auth.sign_out(session.key()).await?;
         self.audit(AuditEvent::Logout, session, visit);
         let provider = self.0.auth.provider_of(&session.record.identity);
-        // A page stays on the screen, so its link holds no token; the provider asks instead.
-        let id_token = session.record.id_token();
-        let hint = id_token.filter(|_| reader == Reader::Program);
-        let redirect_url = provider
-            .filter(|_| id_token.is_some())
-            .and_then(|provider| provider.end_session_url(hint, None).map(String::from));
+        let returning = (carrier == Carrier::Cookie
+            && provider.is_some_and(|provider| provider.config().returns_after_logout))
+        .then(logged_out::begin);
+        let back = returning.as_ref().map(|(state, _)| Return {
+            redirect_uri: self.redirect_uri("/v1/logged_out"),
+            state: state.expose(),
+        });
+        let redirect_url = provider.and_then(|provider| {
+            let hint = hint(provider, &session.record, reader, visit.now)?;
+            let url = provider.end_session_url(hint, back.as_ref())?;
+            Some(String::from(url))
+        });
+        let leads_elsewhere = redirect_url.is_some();
         let mut response = match reader {
             Reader::Person => signed_out(redirect_url.as_deref()).answer(StatusCode::OK),
             Reader::Program => json(&Answer {
@@ -50,6 +60,29 @@ impl Endpoints {
                 .headers_mut()
                 .append(header::SET_COOKIE, cookie::clear(cookie::SESSION));
         }
+        if let (true, Some((_, cookie))) = (leads_elsewhere, returning) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
         Ok(response)
     }
+}
+
+/// How the provider learns whose session to end; `None`: nobody signed in there. Where it takes
+/// tokens that clients bring, an ID token that has not ended is a credential, and an answer or an
+/// address is no place for one. A page stays on the screen when its reader has gone: its link
+/// names nobody.
+fn hint<'a>(
+    provider: &Provider,
+    record: &'a SignedIn,
+    reader: Reader,
+    now: SystemTime,
+) -> Option<LogoutHint<'a>> {
+    let id_token = record.id_token()?;
+    let is_credential =
+        provider.config().flows.contains(&Flow::Token) && !record.identity.is_expired(now);
+    Some(match reader {
+        Reader::Person => LogoutHint::Nobody,
+        Reader::Program if is_credential => LogoutHint::User(record.identity.username()),
+        Reader::Program => LogoutHint::IdToken(id_token),
+    })
 }

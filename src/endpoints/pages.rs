@@ -36,6 +36,16 @@ pub(super) fn signed_out(at_provider: Option<&str>) -> Page {
     }
 }
 
+/// After a sign-out here and at the provider.
+pub(super) fn signed_out_everywhere() -> Page {
+    Page::new("Signed out")
+        .text(
+            "This browser is signed out of the database, and of your organisation\u{2019}s sign-in \
+             service if you agreed to that there.",
+        )
+        .link("Sign in again", "/v1/sso_authentication")
+}
+
 /// How long the session may lie idle, where that ends it sooner.
 fn unused_end(session: &Session<SignedIn>, now: SystemTime) -> Option<String> {
     let end = session.ends_at();

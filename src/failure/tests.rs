@@ -7,6 +7,7 @@ fn every_failure_has_its_row() {
     let table = [
         (Failure::malformed("x"), 400, "42502", -1254),
         (Failure::State, 400, "42502", -1203),
+        (Failure::LogoutState, 400, "42502", -1203),
         (Failure::NoCredential, 401, "42502", -1204),
         (Failure::SessionUnknown, 401, "42502", -1204),
         (Failure::SessionExpired, 401, "42502", -733),

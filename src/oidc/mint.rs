@@ -204,6 +204,7 @@ pub(super) fn rules() -> Provider {
         flows: vec![Flow::Code, Flow::Token],
         username_claim: "preferred_username".to_owned(),
         groups_claim: "groups".to_owned(),
+        returns_after_logout: false,
     }
 }
 

@@ -173,23 +173,4 @@ impl Provider {
         let discovered = self.discovered().await?;
         self.remote.revoke(&discovered, refresh_token).await
     }
-
-    /// Where a browser ends its session at the provider (OpenID Connect RP-Initiated Logout
-    /// 1.0). `None` if the provider has no such place, or is not known yet. With `hint`, the
-    /// session's ID token, the provider need not ask whose session to end; the URL holds it then,
-    /// and is for the browser and never for a log.
-    pub fn end_session_url(&self, hint: Option<&Secret>, post_logout: Option<&str>) -> Option<Url> {
-        let discovered = self.known()?;
-        let mut url = discovered
-            .metadata
-            .end_session_endpoint
-            .as_ref()?
-            .url()
-            .clone();
-        url.query_pairs_mut()
-            .extend_pairs(hint.map(|token| ("id_token_hint", token.expose())))
-            .append_pair("client_id", &self.config().client_id)
-            .extend_pairs(post_logout.map(|uri| ("post_logout_redirect_uri", uri)));
-        Some(url)
-    }
 }

@@ -49,6 +49,7 @@ mod rp;
 mod rp_differences;
 mod rp_id_token;
 mod rp_keys;
+mod rp_logout;
 mod rp_response;
 mod secrets;
 mod sessions;

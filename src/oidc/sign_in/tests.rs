@@ -1,5 +1,6 @@
 //! The code flow against a real HTTP server.
 use super::*;
+use crate::oidc::{LogoutHint, Return};
 use crate::oidc::{
     OAuthError,
     mint::{ES256, NOW, at, base64, id_claims},
@@ -192,17 +193,27 @@ async fn the_end_session_url_names_the_session_and_the_way_back() {
     let stand_in = StandIn::start().await;
     let provider = stand_in.provider(None);
     let token = Secret::new("t-1");
-    assert_eq!(provider.end_session_url(Some(&token), None), None);
+    let back = Return {
+        redirect_uri: Url::parse("https://a/?b=c").unwrap(),
+        state: "s",
+    };
+    let url = |hint, back| Some(provider.end_session_url(hint, back)?.to_string());
+    assert_eq!(url(LogoutHint::IdToken(&token), None), None);
     provider.discovered().await.unwrap();
-    let url = provider
-        .end_session_url(Some(&token), Some("https://a/?b=c"))
-        .unwrap();
-    let query =
-        "id_token_hint=t-1&client_id=ocient&post_logout_redirect_uri=https%3A%2F%2Fa%2F%3Fb%3Dc";
-    assert_eq!(url.as_str(), format!("{}/end?{query}", stand_in.issuer));
-    let url = provider.end_session_url(None, None).unwrap();
-    let expected = format!("{}/end?client_id=ocient", stand_in.issuer);
-    assert_eq!(url.as_str(), expected, "without a hint it holds no token");
+    let whole = "id_token_hint=t-1&client_id=ocient\
+                 &post_logout_redirect_uri=https%3A%2F%2Fa%2F%3Fb%3Dc&state=s";
+    for (hint, back, query) in [
+        (LogoutHint::IdToken(&token), Some(&back), whole),
+        (
+            LogoutHint::User("al&ce"),
+            None,
+            "logout_hint=al%26ce&client_id=ocient",
+        ),
+        (LogoutHint::Nobody, None, "client_id=ocient"),
+    ] {
+        let expected = format!("{}/end?{query}", stand_in.issuer);
+        assert_eq!(url(hint, back), Some(expected));
+    }
 }
 
 #[tokio::test]
