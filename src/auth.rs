@@ -14,7 +14,7 @@ mod throttle;
 mod verified;
 
 pub use credential::{Carrier, Credential};
-pub use policy::{Granted, Policy};
+pub use policy::{Granted, Mismatch, Policy};
 pub use signed_in::{Fresh, SignedIn};
 pub use throttle::{Throttle, WINDOW, network};
 

@@ -13,6 +13,19 @@ pub struct Policy {
     grants: Vec<Grant>,
 }
 
+/// The first condition of a grant that keeps it from fitting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// It is for the users of another provider.
+    Provider,
+    /// The user is in none of its groups.
+    Groups,
+    /// The user is none of those it names.
+    Users,
+    /// It is for other databases.
+    Databases,
+}
+
 /// Permission to use one database. Only [`Policy::decide`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Granted {
@@ -52,8 +65,7 @@ impl Policy {
     /// the first grant that fits counts, and where no grant is configured at all, every verified
     /// identity may.
     pub fn decide(&self, identity: &Identity, database: &str) -> Option<Granted> {
-        let is_for = |patterns: &[Pattern]| patterns.iter().any(|one| one.matches(database));
-        if !self.provider_databases(identity).is_some_and(is_for) {
+        if !self.is_served(identity, database) {
             return None;
         }
         let granted = |account| Granted {
@@ -63,9 +75,26 @@ impl Policy {
         if self.grants.is_empty() {
             return Some(granted(None));
         }
-        self.grants_of(identity)
-            .find(|grant| grant.databases.is_empty() || is_for(&grant.databases))
-            .map(|grant| granted(grant.account.clone()))
+        self.judged(identity, database)
+            .find(|(_, mismatch)| mismatch.is_none())
+            .map(|(grant, _)| granted(grant.account.clone()))
+    }
+
+    /// Whether the provider of `identity` is for `database`; else no grant helps.
+    pub fn is_served(&self, identity: &Identity, database: &str) -> bool {
+        self.provider_databases(identity)
+            .is_some_and(|patterns| is_for(patterns, database))
+    }
+
+    /// Every grant in its order, and why it does not fit, if so.
+    pub fn judged(
+        &self,
+        identity: &Identity,
+        database: &str,
+    ) -> impl Iterator<Item = (&Grant, Option<Mismatch>)> {
+        self.grants
+            .iter()
+            .map(move |grant| (grant, mismatch(grant, identity, Some(database))))
     }
 
     /// Whether the answer for `identity` depends on the database, so that it has to be known
@@ -87,19 +116,35 @@ impl Policy {
 
     /// The grants whose provider, groups and users fit, whatever their databases.
     fn grants_of(&self, identity: &Identity) -> impl Iterator<Item = &Grant> {
-        self.grants.iter().filter(|grant| {
-            let any_of = |wanted: &[String], held: &[String]| {
-                wanted.is_empty() || wanted.iter().any(|one| held.contains(one))
-            };
-            grant
-                .provider
-                .as_ref()
-                .is_none_or(|name| name == identity.provider())
-                && any_of(&grant.groups, identity.groups())
-                && (grant.users.is_empty()
-                    || grant.users.iter().any(|user| user == identity.username()))
-        })
+        self.grants
+            .iter()
+            .filter(|grant| mismatch(grant, identity, None).is_none())
     }
+}
+
+/// What keeps `grant` from fitting; `None` for the database asks about the rest alone.
+fn mismatch(grant: &Grant, identity: &Identity, database: Option<&str>) -> Option<Mismatch> {
+    let is_in = |group: &String| identity.groups().contains(group);
+    let is_called = |user: &String| user == identity.username();
+    let provider = grant.provider.as_deref();
+    if provider.is_some_and(|name| name != identity.provider()) {
+        Some(Mismatch::Provider)
+    } else if !grant.groups.is_empty() && !grant.groups.iter().any(is_in) {
+        Some(Mismatch::Groups)
+    } else if !grant.users.is_empty() && !grant.users.iter().any(is_called) {
+        Some(Mismatch::Users)
+    } else if let Some(database) = database
+        && !grant.databases.is_empty()
+        && !is_for(&grant.databases, database)
+    {
+        Some(Mismatch::Databases)
+    } else {
+        None
+    }
+}
+
+fn is_for(patterns: &[Pattern], database: &str) -> bool {
+    patterns.iter().any(|one| one.matches(database))
 }
 
 #[cfg(test)]

@@ -114,3 +114,31 @@ fn a_grant_that_names_no_databases_is_for_any() {
     assert!(!policy.depends_on_database(&bob));
     assert!(!may(&policy, &identity("corp", "alice", &[]), "system"));
 }
+
+#[test]
+fn each_grant_says_which_of_its_conditions_fails_first() {
+    let policy = policy(
+        "[[grant]]\nprovider = 'retail'\ngroups = ['x']\nusers = ['x']\ndatabases = ['x']\n\
+         [[grant]]\nprovider = 'corp'\ngroups = ['x']\nusers = ['x']\ndatabases = ['x']\n\
+         [[grant]]\ngroups = ['analysts']\nusers = ['x']\ndatabases = ['x']\n\
+         [[grant]]\ngroups = ['analysts']\nusers = ['alice']\ndatabases = ['x']\n\
+         [[grant]]\ngroups = ['analysts']\nusers = ['alice']\ndatabases = ['x', 'sys*']\n\
+         [[grant]]",
+    );
+    let alice = identity("corp", "alice", &["analysts"]);
+    let judged: Vec<_> = policy
+        .judged(&alice, "system")
+        .map(|(_, why)| why)
+        .collect();
+    let expected = [
+        Some(Mismatch::Provider),
+        Some(Mismatch::Groups),
+        Some(Mismatch::Users),
+        Some(Mismatch::Databases),
+        None,
+        None,
+    ];
+    assert_eq!(judged, expected);
+    assert!(policy.is_served(&alice, "system"));
+    assert!(!policy.is_served(&identity("retail", "alice", &[]), "system"));
+}
