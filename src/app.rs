@@ -282,6 +282,17 @@ fn providers(config: &Config) -> Result<Vec<Arc<Provider>>, StartError> {
     config.providers.iter().map(provider).collect()
 }
 
+/// A provider to verify tokens with and no more: nothing that proves us to it is read.
+///
+/// # Errors
+/// An authority that cannot be read.
+pub fn verifying_provider(provider: &config::Provider) -> Result<Arc<Provider>, TlsError> {
+    let tls = client_config(&provider.trust)?;
+    let http = HttpClient::new(tls, PROVIDER_TIMEOUT, PROVIDER_ANSWER);
+    let nothing = ClientCredentials::default();
+    Ok(Provider::new(provider, nothing, http))
+}
+
 fn read_optional(
     source: &Option<config::SecretSource>,
     what: impl FnOnce() -> String,

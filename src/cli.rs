@@ -1,5 +1,6 @@
 //! The command line: which words the program understands.
 pub mod check;
+pub mod explain;
 pub mod run;
 
 use clap::{Args, Parser, Subcommand};
@@ -21,6 +22,8 @@ pub enum Command {
     Run(ConfigFile),
     /// Read the configuration and the files it names, without network, and list every mistake
     Check(ConfigFile),
+    /// Say what would become of a provider's token: each check, the claims used, and the grant
+    Explain(explain::Explain),
 }
 
 /// Which configuration.
@@ -49,9 +52,17 @@ mod tests {
                 vec!["ocient-sidecar", "check", "--config", "a.toml"],
                 "a.toml",
             ),
+            (
+                "ocient-sidecar explain --token - --database d --config a.toml"
+                    .split(' ')
+                    .collect(),
+                "a.toml",
+            ),
         ] {
-            let (Command::Run(file) | Command::Check(file)) =
-                Arguments::try_parse_from(&words).unwrap().command;
+            let file = match Arguments::try_parse_from(&words).unwrap().command {
+                Command::Run(file) | Command::Check(file) => file,
+                Command::Explain(explain) => explain.config,
+            };
             assert_eq!(file.path, PathBuf::from(expected), "{words:?}");
         }
     }

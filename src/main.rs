@@ -1,7 +1,7 @@
 //! The program: reads the command line and returns the exit code.
 use clap::Parser;
-use ocient_sidecar::cli::{Arguments, Command, check, run};
-use std::{io, process::ExitCode};
+use ocient_sidecar::cli::{Arguments, Command, check, explain, run};
+use std::{io, process::ExitCode, time::SystemTime};
 
 /// A third less memory per idle connection than glibc's at the same speed.
 #[global_allocator]
@@ -12,5 +12,8 @@ fn main() -> ExitCode {
     ExitCode::from(match Arguments::parse().command {
         Command::Run(config) => run::run(&config.path, &mut out),
         Command::Check(config) => check::check(&config.path, &mut out),
+        Command::Explain(order) => {
+            explain::explain(&order, &mut io::stdin(), &mut out, SystemTime::now())
+        }
     })
 }

@@ -43,7 +43,7 @@ pub use client_key::{ClientKey, UnusableKey};
 pub use device::DeviceAuthorization;
 pub use end_session::{LogoutHint, Return};
 pub use error::{Cause, OAuthError, OidcError, TokenFault};
-pub use jws::unverified_issuer;
+pub use jws::{unverified_issuer, unverified_parts};
 pub use keys::KeysVersion;
 pub use owner::Owner;
 pub use provider::Provider;

@@ -104,14 +104,24 @@ impl Kind {
 /// member twice, too. Unverified: only to choose the rules that may then refuse it, so that no
 /// broken token of a provider of ours is taken for somebody else's. `None`: not a JWT.
 pub(super) fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
-    let claims = token.split('.').nth(1)?;
-    serde_json::from_slice(&decode(claims.trim_end_matches('='))?).ok()
+    lax_object(token.split('.').nth(1)?)
 }
 
 /// The `iss` of [`unverified_claims`].
 pub fn unverified_issuer(token: &str) -> Option<String> {
     let claims = unverified_claims(token)?;
     claims.get("iss")?.as_str().map(str::to_owned)
+}
+
+/// Header and claims as a lax reader sees them: for a person to look at, and for nothing else.
+pub fn unverified_parts(token: &str) -> Option<(Map<String, Value>, Map<String, Value>)> {
+    let mut parts = token.split('.');
+    Some((lax_object(parts.next()?)?, lax_object(parts.next()?)?))
+}
+
+fn lax_object(part: &str) -> Option<Map<String, Value>> {
+    let text = decode(part.trim_end_matches('='))?;
+    serde_json::from_slice(&text).ok()
 }
 
 /// The text of a compact JWS, cut at its two dots.

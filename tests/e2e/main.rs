@@ -4,6 +4,7 @@
 mod browser;
 mod clients;
 mod crash;
+mod explain;
 mod keys;
 mod memory;
 mod outage;

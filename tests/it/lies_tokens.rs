@@ -6,10 +6,10 @@ use sidecar_testkit::{
     sql_node::RETAIL,
 };
 
-type Trick = fn(TokenBuilder) -> TokenBuilder;
+pub(crate) type Trick = fn(TokenBuilder) -> TokenBuilder;
 
 /// What is wrong, and the code it has as an ID token.
-const TRICKS: [(&str, Trick, i64); 46] = [
+pub(crate) const TRICKS: [(&str, Trick, i64); 46] = [
     (
         "alg none",
         |token| token.signed_with(SignedWith::Nobody),
@@ -143,7 +143,7 @@ const TRICKS: [(&str, Trick, i64); 46] = [
 ];
 
 /// The token of a trick; for some it takes what only the site knows.
-fn made(site: &Site, name: &str, trick: Trick) -> String {
+pub(crate) fn made(site: &Site, name: &str, trick: Trick) -> String {
     site.token(|token| match name {
         "iss with a slash" => token.claim("iss", format!("{}/", site.provider.issuer())),
         "iss missing" => token.raw_payload(r#"{"sub":"x"}"#),

@@ -20,6 +20,7 @@ mod errors;
 mod errors_fuzz;
 mod errors_limits;
 mod errors_outages;
+mod explain;
 mod forwarding;
 mod forwarding_answers;
 mod forwarding_breaks;

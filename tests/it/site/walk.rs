@@ -6,6 +6,7 @@ use sidecar_testkit::{
     provider::TokenBuilder,
     sql_node::RETAIL,
 };
+use std::{fs, path::PathBuf};
 use url::Url;
 
 /// The session cookie.
@@ -24,6 +25,13 @@ impl Site {
         let mut site = Self::patient().await;
         site.is_fuzzed = true;
         site
+    }
+
+    /// The running sidecar's configuration, written to a file.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        let path = self.folder.path().join("config.toml");
+        fs::write(&path, self.settings.text(self.port())).unwrap();
+        path
     }
 
     /// Begins a sign-in at the sidecar with this query string.

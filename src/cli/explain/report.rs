@@ -1,0 +1,247 @@
+//! `Report`: everything that was found out about a token. Holds nothing of its signature.
+use super::takes_tokens;
+use crate::{
+    auth::{Granted, Mismatch, Policy},
+    config,
+    oidc::{Identity, Owner, Provider, Rule, Trace, unverified_parts},
+    secret::Secret,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// What a provider's verification came to.
+pub(super) struct Judged {
+    pub(super) outcome: Result<Identity, String>,
+    pub(super) trace: Trace,
+}
+
+/// In the form of `--json`.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// Whether the token proves an identity.
+    pub(super) accepted: bool,
+    /// Whether that identity may use the database.
+    pub(super) granted: bool,
+    pub(super) database: String,
+    /// Why it is not accepted or not granted.
+    pub(super) reason: Option<String>,
+    pub(super) providers: Vec<Choice>,
+    /// The header's members that matter; proven by the signature check alone.
+    pub(super) header: Map<String, Value>,
+    /// Whether the claims are the provider's own words.
+    pub(super) claims_are_signed: bool,
+    /// The claims that matter.
+    pub(super) claims: Map<String, Value>,
+    pub(super) checks: Vec<Check>,
+    pub(super) identity: Option<Who>,
+    pub(super) grants: Vec<Fit>,
+    /// Whom the identity becomes at the SQL node, where accounts sign in.
+    pub(super) account: Option<String>,
+}
+
+/// One `[[provider]]`.
+#[derive(Debug, Serialize)]
+pub(super) struct Choice {
+    pub(super) name: String,
+    pub(super) issuer: String,
+    pub(super) chosen: bool,
+    pub(super) why: &'static str,
+}
+
+/// One rule.
+#[derive(Debug, Serialize)]
+pub(super) struct Check {
+    pub(super) rule: &'static str,
+    /// `pass`, `fail`, `not reached` or `not for this token`.
+    pub(super) outcome: &'static str,
+    pub(super) reason: Option<String>,
+    pub(super) source: &'static str,
+}
+
+/// The identity as grants see it.
+#[derive(Debug, Serialize)]
+pub(super) struct Who {
+    pub(super) provider: String,
+    pub(super) subject: String,
+    pub(super) username: String,
+    pub(super) groups: Vec<String>,
+}
+
+/// One `[[grant]]`.
+#[derive(Debug, Serialize)]
+pub(super) struct Fit {
+    /// Counted from 1, as they stand in the file.
+    pub(super) number: usize,
+    pub(super) fits: bool,
+    /// Whether it is the one that counts: the first that fits.
+    pub(super) chosen: bool,
+    pub(super) why: &'static str,
+}
+
+impl Report {
+    /// What is known before anything is verified. `owner`: whose rules the token has to meet.
+    pub(super) fn new(
+        token: &Secret,
+        providers: &[Arc<Provider>],
+        owner: Owner,
+        database: &str,
+    ) -> Self {
+        let (header, claims) = unverified_parts(token.expose()).unwrap_or_default();
+        let rules = match owner {
+            Owner::Entry(number) => Some(providers[number].config()),
+            _ => None,
+        };
+        let numbered = providers.iter().enumerate();
+        let choices =
+            numbered.map(|(own, provider)| Choice::new(provider, &claims, owner, own));
+        Self {
+            accepted: false,
+            granted: false,
+            database: database.to_owned(),
+            reason: None,
+            providers: choices.collect(),
+            header: kept(&header, &["alg", "kid", "typ", "crit"]),
+            claims_are_signed: false,
+            claims: used(&claims, rules),
+            checks: Vec::new(),
+            identity: None,
+            grants: Vec::new(),
+            account: None,
+        }
+    }
+
+    /// The same with what became of it.
+    pub(super) fn judged(mut self, policy: &Policy, judged: Judged) -> Self {
+        self.claims_are_signed = judged.trace.is_signed();
+        self.checks = Rule::ALL.map(|rule| Check::new(rule, &judged)).into();
+        let identity = match judged.outcome {
+            Ok(identity) => identity,
+            Err(why) => {
+                self.reason = Some(why);
+                return self;
+            }
+        };
+        self.accepted = true;
+        let granted = policy.decide(&identity, &self.database);
+        self.granted = granted.is_some();
+        self.account = granted
+            .as_ref()
+            .and_then(Granted::account)
+            .map(str::to_owned);
+        self.grants = fits(policy, &identity, &self.database);
+        self.reason = match granted {
+            Some(_) => None,
+            None if !policy.is_served(&identity, &self.database) => {
+                Some("the provider is not for this database".to_owned())
+            }
+            None => Some("no grant fits".to_owned()),
+        };
+        self.identity = Some(Who {
+            provider: identity.provider().to_owned(),
+            subject: identity.subject().to_owned(),
+            username: identity.username().to_owned(),
+            groups: identity.groups().to_vec(),
+        });
+        self
+    }
+
+    /// Whether the token would get through.
+    pub(super) fn is_granted(&self) -> bool {
+        self.accepted && self.granted
+    }
+}
+
+impl Choice {
+    fn new(provider: &Provider, claims: &Map<String, Value>, owner: Owner, own: usize) -> Self {
+        let config = provider.config();
+        let issuer = claims.get("iss").and_then(Value::as_str);
+        let (chosen, why) = match issuer {
+            None => (false, "the token names no issuer"),
+            Some(issuer) if issuer != config.issuer => (false, "the token has another issuer"),
+            Some(_) if owner == Owner::Several => (false, "the token names several entries"),
+            Some(_) if owner != Owner::Entry(own) => (false, "it belongs to another entry"),
+            Some(_) if !takes_tokens(provider) => (false, "flows has no \"token\""),
+            Some(_) => (true, "the token says that it is of this one"),
+        };
+        Self {
+            name: config.name.clone(),
+            issuer: config.issuer.clone(),
+            chosen,
+            why,
+        }
+    }
+}
+
+impl Check {
+    fn new(rule: Rule, judged: &Judged) -> Self {
+        let is_over = match judged.broken() {
+            Some(broken) => rule as usize > broken as usize,
+            None => judged.outcome.is_err(), // it ended before the next one
+        };
+        let (outcome, reason) = match judged.trace.outcome(rule) {
+            Some(Ok(())) => ("pass", None),
+            Some(Err(fault)) => ("fail", Some(fault.to_string())),
+            None if is_over => ("not reached", None),
+            None => ("not for this token", None),
+        };
+        Self {
+            rule: rule.name(),
+            outcome,
+            reason,
+            source: rule.source(),
+        }
+    }
+}
+
+fn fits(policy: &Policy, identity: &Identity, database: &str) -> Vec<Fit> {
+    let judged = policy.judged(identity, database).enumerate();
+    let mut fits: Vec<Fit> = judged
+        .map(|(index, (_, mismatch))| Fit {
+            number: index + 1,
+            fits: mismatch.is_none(),
+            chosen: false,
+            why: match mismatch {
+                None => "it fits, but an earlier one counts",
+                Some(Mismatch::Provider) => "it is for another provider",
+                Some(Mismatch::Groups) => "the user is in none of its groups",
+                Some(Mismatch::Users) => "it does not name the user",
+                Some(Mismatch::Databases) => "it is for other databases",
+            },
+        })
+        .collect();
+    if policy.is_served(identity, database)
+        && let Some(first) = fits.iter_mut().find(|fit| fit.fits)
+    {
+        (first.chosen, first.why) = (true, "the first that fits");
+    }
+    fits
+}
+
+/// The claims that some rule or the policy looks at.
+fn used(claims: &Map<String, Value>, rules: Option<&config::Provider>) -> Map<String, Value> {
+    let mut names = vec![
+        "iss",
+        "sub",
+        "aud",
+        "azp",
+        "client_id",
+        "iat",
+        "nbf",
+        "exp",
+        "events",
+        "sid",
+    ];
+    if let Some(rules) = rules {
+        names.extend([rules.username_claim.as_str(), rules.groups_claim.as_str()]);
+        if rules.username_claim == "email" {
+            names.push("email_verified");
+        }
+    }
+    kept(claims, &names)
+}
+
+fn kept(members: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
+    let member = |name: &&str| Some(((*name).to_owned(), members.get(*name)?.clone()));
+    names.iter().filter_map(member).collect()
+}

@@ -1,0 +1,193 @@
+//! `explain` judges as the sidecar does, and says why; it betrays nothing of the token.
+use crate::{
+    lies_tokens::{TRICKS, made},
+    site::Site,
+};
+use ocient_sidecar::cli::{
+    ConfigFile,
+    explain::{Explain, explain},
+};
+use serde_json::Value;
+use sidecar_testkit::{
+    provider::{SignedWith, User},
+    sql_node::RETAIL,
+};
+use std::{path::PathBuf, time::SystemTime};
+
+/// The exit code, and what was said.
+async fn explained(site: &Site, token: &str, database: &str, json: bool) -> (u8, String) {
+    let order = Explain {
+        token: PathBuf::from("-"),
+        database: database.to_owned(),
+        json,
+        config: ConfigFile {
+            path: site.configuration(),
+        },
+    };
+    let input = format!("\n{token} \n");
+    let explaining = tokio::task::spawn_blocking(move || {
+        let mut out = Vec::new();
+        let code = explain(&order, &mut input.as_bytes(), &mut out, SystemTime::now());
+        (code, String::from_utf8(out).unwrap())
+    });
+    let (code, said) = explaining.await.unwrap();
+    for part in token.split('.').filter(|part| part.len() > 12) {
+        assert!(!said.contains(part), "{said}");
+    }
+    let is_tame = |char: char| char == '\n' || (char.is_ascii() && !char.is_ascii_control());
+    assert!(said.chars().all(is_tame), "{said}");
+    (code, said)
+}
+
+async fn as_json(site: &Site, token: &str, database: &str) -> Value {
+    let (code, said) = explained(site, token, database, true).await;
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let is_through = report["accepted"] == true && report["granted"] == true;
+    assert_eq!(code == 0, is_through, "{said}");
+    report
+}
+
+fn outcome(report: &Value, rule: &str) -> String {
+    let checks = report["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["rule"] == rule).unwrap();
+    check["outcome"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_good_token_passes_every_check_and_the_sql_node_is_not_asked() {
+    let site = Site::start().await;
+    for token in [site.id_token("alice"), site.access_token("alice")] {
+        let (code, said) = explained(&site, &token, RETAIL, false).await;
+        assert_eq!(code, 0, "{said}");
+        assert!(
+            said.contains("  chosen  corp (https://127.0.0.1:"),
+            "{said}"
+        );
+        assert!(said.contains("claims, signed by the provider\n"), "{said}");
+        assert!(said.contains("  pass signature         RFC 7515"), "{said}");
+        assert!(said.contains("\"analysts\", \"ocient-users\""), "{said}");
+        assert!(
+            said.ends_with("result: granted \"retail_analytics\"\n"),
+            "{said}"
+        );
+        assert!(!said.contains("FAIL"), "{said}");
+    }
+    assert_eq!(site.node.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn the_first_broken_rule_is_shown_and_none_behind_it() {
+    let site = Site::start().await;
+    let expired = site.token(|token| token.expires_in(-3600));
+    let report = as_json(&site, &expired, RETAIL).await;
+    assert_eq!(outcome(&report, "audience"), "pass");
+    assert_eq!(outcome(&report, "lifetime"), "fail");
+    assert_eq!(outcome(&report, "subject"), "not reached");
+    assert_eq!(outcome(&report, "nonce"), "not reached");
+    assert_eq!(report["reason"], "the token has expired");
+    assert_eq!(report["claims_are_signed"], true);
+    assert!(report["identity"].is_null());
+    let forged = site.token(|token| token.signed_with(SignedWith::Garbled));
+    let (code, said) = explained(&site, &forged, RETAIL, false).await;
+    assert_eq!(code, 1);
+    assert!(said.contains("claims, which nobody has proven\n"), "{said}");
+    assert!(said.contains("  FAIL signature         the token's signature is wrong"));
+    assert!(
+        said.contains("result: refused: the token's signature is wrong\n"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn it_refuses_every_token_that_the_sidecar_refuses() {
+    let site = Site::start().await;
+    for (name, trick, _) in TRICKS {
+        let (code, said) = explained(&site, &made(&site, name, trick), RETAIL, false).await;
+        assert_eq!(code, 1, "{name}: {said}");
+        assert!(said.contains("result: refused: "), "{name}: {said}");
+    }
+    for nonsense in ["ocs_abc", "a.b.c", "x", "e30.e30.", "%%%"] {
+        let (code, said) = explained(&site, nonsense, RETAIL, false).await;
+        assert_eq!(code, 1, "{nonsense}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn each_grant_says_why_it_does_not_fit() {
+    let site = Site::with(|settings| {
+        settings.login_mode();
+        settings.grant("groups = ['admins']\naccount = 'analyst'");
+        settings.grant("users = ['bob']\naccount = 'analyst'");
+        settings.grant("databases = ['retail_*']\naccount = 'analyst'");
+        settings.grant("account = 'analyst'\ndatabases = ['retail_analytics']");
+    })
+    .await;
+    let token = site.id_token("alice");
+    let (code, said) = explained(&site, &token, RETAIL, false).await;
+    assert_eq!(code, 0, "{said}");
+    let grants = "\
+  no      number 1: the user is in none of its groups
+  no      number 2: it does not name the user
+  chosen  number 3: the first that fits
+  no      number 4: it fits, but an earlier one counts
+result: granted \"retail_analytics\", as account analyst\n";
+    assert!(said.ends_with(grants), "{said}");
+    let report = as_json(&site, &token, "system").await;
+    assert_eq!(
+        (&report["accepted"], &report["granted"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(report["grants"][2]["why"], "it is for other databases");
+    assert_eq!(report["reason"], "no grant fits");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_not_for_the_database_or_takes_no_tokens_is_named() {
+    let site = Site::with(|settings| settings.provider("databases", "['retail_*']")).await;
+    let report = as_json(&site, &site.id_token("alice"), "system").await;
+    assert_eq!(report["reason"], "the provider is not for this database");
+    let site = Site::with(|settings| settings.provider("flows", "['code']")).await;
+    let report = as_json(&site, &site.id_token("alice"), RETAIL).await;
+    assert_eq!(report["providers"][0]["why"], "flows has no \"token\"");
+    assert_eq!(report["reason"], "no provider takes this token");
+    let foreign = site.token(|token| token.claim("iss", "https://another.example"));
+    let report = as_json(&site, &foreign, RETAIL).await;
+    assert_eq!(
+        report["providers"][0]["why"],
+        "the token has another issuer"
+    );
+}
+
+#[tokio::test]
+async fn an_unreachable_provider_is_said_to_be_so() {
+    let site = Site::start().await;
+    let token = site.id_token("alice");
+    site.provider.die();
+    let (code, said) = explained(&site, &token, RETAIL, false).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("  pass form "), "{said}");
+    assert!(
+        said.contains("result: refused: provider corp cannot be reached"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_tokens_claims_cannot_command_the_terminal() {
+    let site = Site::start().await;
+    let evil = "x\u{1b}[2J\u{9b}31m\u{202e}\r\nresult: granted";
+    let mut user = User::new("alice", &[evil, "\u{7f}\u{200b}"]);
+    user.claims.insert("azp".to_owned(), evil.into());
+    site.provider.add_user(user);
+    for token in [
+        site.id_token("alice"),
+        site.token(|token| token.header("kid", evil).claim("exp", evil)),
+        site.token(|token| token.without("azp").claim("sub", "y".repeat(9_000))),
+    ] {
+        let (code, said) = explained(&site, &token, RETAIL, false).await;
+        assert_eq!(code, 1, "{said}");
+        assert!(!said.contains("\nresult: granted"), "{said}");
+        assert!(said.len() < 8_000, "{said}");
+        as_json(&site, &token, RETAIL).await;
+    }
+}
