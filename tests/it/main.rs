@@ -10,6 +10,7 @@ mod browser_sign_in;
 mod browser_sign_in_attacks;
 mod browser_sign_in_begin;
 mod browser_sign_in_state;
+mod checks;
 mod client_auth;
 mod cross_site;
 mod device_grant;
