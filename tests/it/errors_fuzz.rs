@@ -40,6 +40,7 @@ struct Attack {
     method: Method,
     path: &'static str,
     authorization: Option<Vec<u8>>,
+    another_authorization: Option<Vec<u8>>,
     cookie: Option<Vec<u8>>,
     query: String,
     media_type: &'static str,
@@ -89,6 +90,18 @@ fn words(parts: &[String]) -> Vec<String> {
         "1e999",
         "-",
         "\"x\"",
+        "logout_token=",
+        "logout%5ftoken=",
+        "database=retail_analytics",
+        "&",
+        "%00",
+        "+",
+        "{\"user_code\":",
+        "\"BDWD-HQPK\"",
+        ",\"timeout\":",
+        "1",
+        "601",
+        "\"30\"",
     ];
     let fixed = fixed.iter().map(|word| (*word).to_owned());
     fixed.chain(parts.iter().cloned()).collect()
@@ -112,7 +125,11 @@ fn attack(words: Vec<String>) -> impl Strategy<Value = Attack> {
     let pair = (proptest::sample::select(names), value)
         .prop_map(|(name, value)| format!("{name}={value}"));
     let query = vec(pair, 0..4).prop_map(|pairs| pairs.join("&"));
-    let body = prop_oneof![pieces(words.clone()), vec(any::<u8>(), 0..200)];
+    let body = prop_oneof![
+        20 => pieces(words.clone()),
+        20 => vec(any::<u8>(), 0..200),
+        1 => (any::<u8>(), 60_000..70_000_usize).prop_map(|(byte, count)| vec![byte; count]),
+    ];
     let methods = vec![
         Method::GET,
         Method::POST,
@@ -124,22 +141,27 @@ fn attack(words: Vec<String>) -> impl Strategy<Value = Attack> {
         "application/json",
         "text/plain",
         "application/json; charset=x",
+        "application/x-www-form-urlencoded",
+        "APPLICATION/X-WWW-FORM-URLENCODED; charset=utf-8",
         "\"",
     ];
     (
         proptest::sample::select(methods),
         proptest::sample::select(&ENDPOINTS[..]),
         some(),
+        // Two of them are refused before anything is read, so that most have one.
+        proptest::option::weighted(0.05, pieces(words.clone())),
         some(),
         query,
         proptest::sample::select(media),
         body,
     )
         .prop_map(
-            |(method, path, authorization, cookie, query, media_type, body)| Attack {
+            |(method, path, authorization, another, cookie, query, media_type, body)| Attack {
                 method,
                 path,
                 authorization,
+                another_authorization: another,
                 cookie,
                 query,
                 media_type,
@@ -155,6 +177,7 @@ async fn send(connection: &Connection, attack: &Attack) -> Result<Answer, Client
     request = request.header("sec-fetch-site", "same-origin");
     for (name, value) in [
         ("authorization", &attack.authorization),
+        ("authorization", &attack.another_authorization),
         ("cookie", &attack.cookie),
     ] {
         if let Some(value) = value {
