@@ -20,6 +20,9 @@ fn functions(folder: &Path, found: &mut BTreeSet<String>) {
             let names = text.split("fn ").skip(1);
             let names = names.filter_map(|rest| rest.split(['(', '<']).next());
             found.extend(names.map(str::to_owned));
+            // Some are made by a macro, from their names and lies.
+            let made = text.lines().filter_map(|line| line.split_once(": Lie::"));
+            found.extend(made.map(|(name, _)| name.trim().to_owned()));
         }
     }
 }
@@ -91,7 +94,7 @@ fn every_rule_for_tokens_has_its_row_with_tests_and_with_its_source() {
 }
 
 #[test]
-fn every_fault_of_a_token_has_its_row() {
+fn every_fault_of_a_token_has_its_place() {
     let source = include_str!("../../src/oidc/error.rs");
     let (_, variants) = source.split_once("pub enum TokenFault {").unwrap();
     let (variants, _) = variants.split_once("\n}").unwrap();
@@ -101,15 +104,13 @@ fn every_fault_of_a_token_has_its_row() {
     });
     let names: Vec<&str> = names.collect();
     assert!(names.len() >= 13, "{names:?}");
-    let faults: Vec<&str> = rows(CHECKS, "rule | faults")
-        .iter()
-        .map(|row| row[1])
-        .collect();
+    let (tokens, _) = CHECKS.split_once("\n## 2. ").unwrap();
     for name in names {
-        let is_there = faults
-            .iter()
-            .any(|cell| cell.contains(&format!("`{name}`")));
-        assert!(is_there, "no row has the fault {name}");
+        let is_there = tokens.contains(&format!("`{name}`"));
+        assert!(
+            is_there,
+            "nothing about the fault {name} in tests/CHECKS.md"
+        );
     }
 }
 

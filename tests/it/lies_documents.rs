@@ -58,7 +58,6 @@ macro_rules! bounded {
 }
 
 bounded! {
-    rp_discovery_issuer_not_matching_config: Lie::AnotherIssuer => 502, -1222;
     metadata_with_endpoints_without_tls_is_refused: Lie::HttpEndpoints => 502, -1222;
     metadata_without_jwks_uri_is_refused: Lie::NoJwksUri => 502, -1222;
     metadata_behind_a_server_error_is_refused: Lie::ServerError(Endpoint::Discovery) => 502, -1222;

@@ -93,8 +93,7 @@ impl Report {
             _ => None,
         };
         let numbered = providers.iter().enumerate();
-        let choices =
-            numbered.map(|(own, provider)| Choice::new(provider, &claims, owner, own));
+        let choices = numbered.map(|(own, provider)| Choice::new(provider, &claims, owner, own));
         Self {
             accepted: false,
             granted: false,
