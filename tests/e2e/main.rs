@@ -6,6 +6,7 @@ mod clients;
 mod crash;
 mod explain;
 mod keys;
+mod logout;
 mod memory;
 mod outage;
 mod parts;

@@ -48,6 +48,7 @@ impl CertifiedProvider {
         command
             .arg("provider.mjs")
             .current_dir(PROVIDER)
+            .env("NODE_EXTRA_CA_CERTS", &ca_file) // it posts logout tokens to the sidecar
             .args(["--public-url", sidecar])
             .args(["--port", &port.number.to_string()])
             .arg("--cert")
@@ -186,10 +187,27 @@ impl CertifiedProvider {
         self.control("rotate-keys?drop").await;
     }
 
-    async fn control(&self, what: &str) {
+    /// Tells the sidecar that the user's sessions for this client are over; how many there were.
+    pub(crate) async fn log_out(&self, client_id: &str, user: &str) -> usize {
+        let answer = self
+            .control(&format!("log-out?client={client_id}&user={user}"))
+            .await;
+        answer["sids"].as_array().map_or(0, Vec::len)
+    }
+
+    /// How many refresh tokens were used, and how many are good.
+    pub(crate) async fn refresh_tokens(&self) -> (u64, u64) {
+        let answer = self.control("refresh-tokens").await;
+        let number = |name: &str| answer[name].as_u64().expect("a number");
+        (number("used"), number("good"))
+    }
+
+    async fn control(&self, what: &str) -> Value {
         let url = format!("{}/test/{what}", self.issuer);
         let answer = self.client.post(&url).send().await;
-        assert_eq!(answer.expect("the provider answers").status, 200, "{what}");
+        let answer = answer.expect("the provider answers");
+        assert_eq!(answer.status, 200, "{what}: {}", answer.text());
+        answer.json()
     }
 }
 

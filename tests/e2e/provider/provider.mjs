@@ -5,6 +5,8 @@
 //
 // --public-url is the sidecar's; it takes the place of {{SIDECAR}} in settings.json. Standard output is one
 // JSON object a line, first {"event":"ready","issuer":…}. Standard input closed means: stop.
+// POST /test/log-out?client=ID&user=NAME posts logout tokens for the user's sessions (back channel).
+// POST /test/refresh-tokens counts the good and the used ones.
 // POST /test/rotate-keys makes new keys sign, beside which the old ones stay published; with ?drop they do not.
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -112,6 +114,11 @@ function newProvider(keys) {
     ttl: settings.lifetimes,
     conformIdTokenClaims: false, // the user's claims are in the ID token
     pkce: { required: () => true },
+    // Without the scope offline_access, too; each is used once.
+    issueRefreshToken: async (_context, client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: true,
+    // The library's own dispatcher refuses addresses of this host, where the sidecar is.
+    fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
     findAccount: (_context, sub) =>
       accounts.has(sub) ? { accountId: sub, claims: () => accounts.get(sub) } : undefined,
     extraTokenClaims: (_context, token) => {
@@ -123,6 +130,7 @@ function newProvider(keys) {
       devInteractions: { enabled: false },
       clientCredentials: enabled,
       revocation: enabled,
+      backchannelLogout: enabled,
       resourceIndicators: {
         ...enabled,
         useGrantedResource: () => true,
@@ -174,12 +182,34 @@ function rotateKeys(query) {
   return { kids: provider.keys.map(({ kid }) => kid) };
 }
 
+async function logOut(query) {
+  const [clientId, { sub }] = [query.get('client'), settings.users[query.get('user')]];
+  const client = await provider.oidc.Client.find(clientId);
+  const sids = [...rows]
+    .filter(([key, { value }]) => key.startsWith('Session:') && value.accountId === sub)
+    .map(([, { value }]) => value.authorizations?.[clientId]?.sid);
+  for (const sid of sids.filter(Boolean)) await client.backchannelLogout(sub, sid);
+  return { sids };
+}
+
+function countRefreshTokens() {
+  const all = [...rows].filter(([key]) => key.startsWith('RefreshToken:')).map(([, { value }]) => value);
+  const used = all.filter(({ consumed }) => consumed).length;
+  return { used, good: all.length - used };
+}
+
 async function route(request, response) {
   const { pathname, searchParams } = new URL(request.url, issuer);
   const [, root, uid, action] = pathname.split('/');
   if (root === 'interaction') return interact(request, response, uid, action);
   if (request.method === 'POST' && pathname === '/test/rotate-keys') {
     return send(response, 200, 'application/json', JSON.stringify(rotateKeys(searchParams)));
+  }
+  if (request.method === 'POST' && pathname === '/test/log-out') {
+    return send(response, 200, 'application/json', JSON.stringify(await logOut(searchParams)));
+  }
+  if (pathname === '/test/refresh-tokens') {
+    return send(response, 200, 'application/json', JSON.stringify(countRefreshTokens()));
   }
   return provider.answer(request, response);
 }
