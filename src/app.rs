@@ -1,14 +1,16 @@
 //! Puts the parts together, runs them, and takes them apart in the right order.
+mod connections;
+
 use crate::{
     admin::{AdminListener, Health},
-    auth::{Authenticator, Throttle},
+    auth::{Authenticator, SameSecret, Throttle},
     config::{self, Config, SecretError},
+    connection::{ConnectionError, Connections},
     endpoints::Endpoints,
     http_client::HttpClient,
     ocient::{OcientTokens, TokenEndpoints},
     oidc::{ClientCredentials, ClientKey, Provider, UnusableKey},
     proxy::{Proxy, Shared},
-    route::Routes,
     seal::{KeyRing, SealError},
     secret::Secret,
     server::{self, Server},
@@ -43,6 +45,8 @@ pub struct App {
     sessions: Sessions<crate::auth::SignedIn>,
     /// Tells those who wait for something that they wait in vain.
     draining: CancellationToken,
+    connections: Option<Connections>,
+    telemetry: Telemetry,
 }
 
 /// Why the sidecar does not start.
@@ -76,6 +80,12 @@ pub enum StartError {
     /// The session store's file.
     #[error("the session store")]
     StoreFile(#[from] StoreFileError),
+    /// OAuth connections.
+    #[error("the OAuth connections")]
+    Connections(#[from] ConnectionError),
+    /// API keys.
+    #[error("the API keys")]
+    ApiKeys(#[from] SameSecret),
     /// A listener.
     #[error("cannot listen on {0}")]
     Listen(String, #[source] io::Error),
@@ -117,7 +127,9 @@ impl App {
             config::Store::Memory => None,
             config::Store::Embedded { path } => Some(StoreFile::open(path).await?),
         };
-        let sessions = Sessions::open(&config.sessions, ring.clone(), file).await?;
+        let sessions = Sessions::open(&config.sessions, ring.clone(), file.clone()).await?;
+        let connecting = connections::open(config, file, ring.clone()).await?;
+        let connections = connecting.as_ref().map(|it| it.connections.clone());
         let providers = providers(config)?;
         let auth = Authenticator::new(
             config,
@@ -131,16 +143,12 @@ impl App {
         auth.recall_logouts(SystemTime::now()).await?;
         let draining = CancellationToken::new();
         let shared = Arc::new(Shared {
-            routes: Routes::new(
-                config
-                    .callbacks
-                    .iter()
-                    .map(|callback| callback.path.as_str()),
-            ),
+            routes: connections::routes(config),
             endpoints: Endpoints::new(
                 config,
                 auth.clone(),
                 ring,
+                connecting,
                 telemetry.clone(),
                 draining.clone(),
             ),
@@ -149,7 +157,7 @@ impl App {
             trusted_proxies: config.listen.trusted_proxies.clone(),
             public_url: config.listen.public_url.clone(),
             silence: config.limits.idle_timeout,
-            telemetry,
+            telemetry: telemetry.clone(),
             control,
         });
         let certificate = Arc::new(Certificate::open(
@@ -183,6 +191,8 @@ impl App {
             providers,
             sessions,
             draining,
+            connections,
+            telemetry,
         })
     }
 
@@ -203,6 +213,7 @@ impl App {
     /// finishing what runs until `listen.drain_max`. Says how many connections were broken.
     pub async fn run(self, stop: CancellationToken) -> usize {
         let mut background = JoinSet::new();
+        let providers = self.providers.clone();
         for provider in self.providers {
             background.spawn(provider.keep_fresh());
         }
@@ -210,6 +221,12 @@ impl App {
         background.spawn(watch_certificate(self.certificate));
         let closing = CancellationToken::new();
         let keeping = tokio::spawn(keep_sessions(self.sessions, closing.clone()));
+        let refreshing = tokio::spawn(connections::keep_fresh(
+            self.connections,
+            providers,
+            self.telemetry,
+            closing.clone(),
+        ));
 
         let server = Arc::new(self.server);
         let deaf = CancellationToken::new();
@@ -232,6 +249,9 @@ impl App {
         closing.cancel();
         if let Err(error) = keeping.await {
             warn!(%error, "last uses of sessions not kept");
+        }
+        if let Err(error) = refreshing.await {
+            warn!(%error, "connections not kept fresh to the end");
         }
         info!(broken, "stopped");
         broken

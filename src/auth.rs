@@ -1,4 +1,5 @@
 //! Who a request is from, what that identity may use, and the Ocient token it gets.
+mod api_keys;
 mod credential;
 mod cross_site;
 mod database;
@@ -13,6 +14,7 @@ mod signed_in;
 mod throttle;
 mod verified;
 
+pub use api_keys::{ApiKeys, SameSecret};
 pub use credential::{Carrier, Credential};
 pub use policy::{Granted, Mismatch, Policy};
 pub use signed_in::{Fresh, SignedIn};
@@ -21,7 +23,7 @@ pub use throttle::{Throttle, WINDOW, network};
 use crate::{
     body::{Arriving, Body},
     config::{Config, CredentialMode, Flow, PassThrough},
-    failure::Failure,
+    failure::{Failure, Form},
     ocient::{Application, OcientToken, OcientTokens, TokenKey},
     oidc::{Owner, Provider, TokenFault},
     route::Target,
@@ -75,6 +77,8 @@ pub struct Seen {
     pub cache_hit: Option<bool>,
     /// The path that begins the sign-in anew of which this request was a part; not for the line.
     pub begin_again: Option<String>,
+    /// How a failure is told; not for the line.
+    pub form: Form,
 }
 
 impl Seen {
@@ -86,6 +90,7 @@ impl Seen {
             database: None,
             cache_hit: None,
             begin_again: None,
+            form: Form::Status,
         }
     }
 }

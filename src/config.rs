@@ -6,6 +6,7 @@ mod account;
 mod addresses;
 mod admin;
 mod algorithm;
+mod api_key;
 mod cache;
 mod callback;
 mod client_auth;
@@ -40,8 +41,9 @@ mod values;
 pub use account::Account;
 pub use admin::{Admin, AdminAddress};
 pub use algorithm::Algorithm;
+pub use api_key::ApiKey;
 pub use cache::Cache;
-pub use callback::Callback;
+pub use callback::{Callback, CallbackResponse};
 pub use client_auth::{AssertionAudience, AuthMethod, ClientAuth};
 pub use grant::Grant;
 pub use limits::Limits;
@@ -59,6 +61,7 @@ pub use sso::Sso;
 pub use tls::{Tls, TlsVersion};
 pub use trust::Trust;
 
+use callback::Ground;
 use fault::Fault;
 use grant::Referred;
 use provider::Providers;
@@ -79,6 +82,8 @@ pub struct Config {
     pub sso: Sso,
     /// Where providers send browsers back to; at least one.
     pub callbacks: Vec<Callback>,
+    /// Who may complete and use OAuth connections.
+    pub api_keys: Vec<ApiKey>,
     /// The OpenID providers; without any this is a TLS proxy.
     pub providers: Vec<Provider>,
     /// Who may use what; without any, every verified identity everything.
@@ -98,6 +103,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether a callback answers OAuth connections, so that there are endpoints for them.
+    pub fn has_connections(&self) -> bool {
+        let is_connection = |callback: &Callback| callback.response == CallbackResponse::Connection;
+        self.callbacks.iter().any(is_connection)
+    }
+
     fn read(root: &mut Section<'_>) -> Option<Self> {
         let listen = root.section("listen", Listen::read);
         let taken = listen.as_ref().map(|listen| listen.addresses.as_slice());
@@ -106,14 +117,14 @@ impl Config {
         let mut mode = None;
         let sql_node = root.section("sql_node", |section| SqlNode::read(section, &mut mode));
         let sso = root.section("sso", Sso::read);
-        let callbacks = callbacks(root);
+        let sessions = root.section("sessions", Sessions::read);
+        let api_keys = api_keys(root);
+        let callbacks = callbacks(root, sessions.as_ref(), api_keys.as_deref());
         let access = Access::read(root, mode);
         let pass_through = root.section("pass_through", PassThrough::read);
-        let sessions = root.section("sessions", Sessions::read);
         let cache = root.section("cache", Cache::read);
         let limits = root.section("limits", Limits::read);
         let log = root.section("log", Log::read);
-        root.unavailable("api_key");
         let access = access?;
         Some(Self {
             listen: listen?,
@@ -122,6 +133,7 @@ impl Config {
             accounts: access.accounts,
             sso: sso?,
             callbacks: callbacks?,
+            api_keys: api_keys?,
             providers: access.providers,
             grants: access.grants,
             pass_through: pass_through?,
@@ -134,9 +146,25 @@ impl Config {
     }
 }
 
-fn callbacks(root: &mut Section<'_>) -> Option<Vec<Callback>> {
+fn api_keys(root: &mut Section<'_>) -> Option<Vec<ApiKey>> {
+    let mut names = Vec::new();
+    root.sections("api_key", |section| ApiKey::read(section, &mut names))
+}
+
+/// `sessions` and `keys` are missing if they have mistakes of their own.
+fn callbacks(
+    root: &mut Section<'_>,
+    sessions: Option<&Sessions>,
+    keys: Option<&[ApiKey]>,
+) -> Option<Vec<Callback>> {
+    let ground = Ground {
+        is_durable: sessions.is_none_or(Sessions::is_durable),
+        has_keys: keys.is_none_or(|keys| !keys.is_empty()),
+    };
     let mut paths = Vec::new();
-    let callbacks = root.sections("callback", |section| Callback::read(section, &mut paths))?;
+    let callbacks = root.sections("callback", |section| {
+        Callback::read(section, &mut paths, &ground)
+    })?;
     match callbacks.is_empty() {
         true => Some(vec![Callback::standard()]),
         false => Some(callbacks),

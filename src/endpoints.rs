@@ -3,6 +3,8 @@ mod answer;
 mod attempt;
 mod backchannel_logout;
 mod callback;
+mod connect;
+mod connections;
 mod device;
 mod fields;
 mod logged_out;
@@ -12,11 +14,13 @@ mod sso_authentication;
 mod sso_token;
 mod token_refresh;
 
+pub use connect::Connecting;
+
 use crate::{
     auth::{Authenticator, Carrier, Credential, Seen, SignedIn, Throttle},
     body::{Arriving, Body},
-    config::Config,
-    failure::Failure,
+    config::{Callback, Config},
+    failure::{Failure, Form},
     page::Reader,
     request_id::RequestId,
     route::Endpoint,
@@ -43,7 +47,7 @@ struct Parts {
     auth: Authenticator,
     ring: Arc<KeyRing>,
     public_url: Url,
-    callbacks: Vec<String>,
+    callbacks: Vec<Callback>,
     default_database: String,
     /// Sign-ins that wait for a person at another device.
     devices: DeviceGrants,
@@ -51,6 +55,8 @@ struct Parts {
     draining: CancellationToken,
     /// Callbacks that used up a state for nothing, by client.
     wasted_states: Throttle,
+    /// `None`: no callback answers OAuth connections.
+    connecting: Option<Connecting>,
     telemetry: Telemetry,
 }
 
@@ -81,6 +87,7 @@ impl Endpoints {
         config: &Config,
         auth: Authenticator,
         ring: Arc<KeyRing>,
+        connecting: Option<Connecting>,
         telemetry: Telemetry,
         draining: CancellationToken,
     ) -> Self {
@@ -88,15 +95,12 @@ impl Endpoints {
             auth,
             ring,
             public_url: config.listen.public_url.clone(),
-            callbacks: config
-                .callbacks
-                .iter()
-                .map(|callback| callback.path.clone())
-                .collect(),
+            callbacks: config.callbacks.clone(),
             default_database: config.sso.default_database.clone(),
             devices: DeviceGrants::new(),
             draining,
             wasted_states: Throttle::new(config.limits.failed_signins_per_client),
+            connecting,
             telemetry,
         }))
     }
@@ -112,6 +116,7 @@ impl Endpoints {
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Reply, Failure> {
+        seen.form = form(endpoint);
         if let Endpoint::Logout | Endpoint::TokenRefresh = endpoint {
             return self.for_sessions(endpoint, request, visit, seen).await;
         }
@@ -120,6 +125,9 @@ impl Endpoints {
             Endpoint::SsoToken => self.sso_token(request, visit, seen).await,
             Endpoint::SsoAuthentication => self.sso_authentication(request, visit).await,
             Endpoint::Callback => self.callback(request, visit, seen).await,
+            Endpoint::ConnectionCallback => self.connect(request, visit, seen).await,
+            Endpoint::Connections => self.list_connections(request, visit, seen).await,
+            Endpoint::Connection => self.delete_connection(request, visit, seen).await,
             Endpoint::SsoDeviceGrant => self.sso_device_grant(request, visit).await,
             Endpoint::SsoDeviceGrantVerify => {
                 self.sso_device_grant_verify(request, visit, seen).await
@@ -198,9 +206,21 @@ fn remaining(session: &Session<SignedIn>, now: SystemTime) -> Duration {
     Duration::from_secs((exactly + Duration::from_millis(999)).as_secs())
 }
 
+/// How the failures of an endpoint are told.
+fn form(endpoint: Endpoint) -> Form {
+    match endpoint {
+        Endpoint::ConnectionCallback | Endpoint::Connections | Endpoint::Connection => Form::Error,
+        _ => Form::Status,
+    }
+}
+
 fn check_method(endpoint: Endpoint, method: &Method) -> Result<(), Failure> {
     let known: &'static [Method] = match endpoint {
-        Endpoint::Callback | Endpoint::LoggedOut => &[Method::GET],
+        Endpoint::Callback
+        | Endpoint::ConnectionCallback
+        | Endpoint::Connections
+        | Endpoint::LoggedOut => &[Method::GET],
+        Endpoint::Connection => &[Method::DELETE],
         Endpoint::SsoAuthentication => &[Method::GET, Method::POST],
         _ => &[Method::POST],
     };

@@ -24,6 +24,14 @@ pub enum Failure {
     SessionUnknown,
     /// A session that is over.
     SessionExpired,
+    /// No API key where one is needed.
+    NoApiKey,
+    /// An API key that is none.
+    ApiKey,
+    /// The owner of the API key has no such OAuth connection.
+    NoConnection,
+    /// The owner of the API key has as many OAuth connections as one may have.
+    TooManyConnections,
     /// A provider token that proves nothing.
     Token(TokenFault),
     /// A provider's logout token that proves nothing; Back-Channel Logout 1.0 section 2.8 wants 400.
@@ -82,6 +90,16 @@ pub enum Failure {
     Internal,
 }
 
+/// In which of the documented forms a failure is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Ocient's `status`, or a page for a person.
+    Status,
+    /// `error`, the form of OAuth connections, to programs alone. Of refusals it knows 400 and 401
+    /// only, besides those of HTTP itself.
+    Error,
+}
+
 /// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -119,6 +137,10 @@ impl Failure {
             Self::NoCredential => (401, REFUSED, -1204, "no credential; sign in first".into()),
             Self::SessionUnknown => (401, REFUSED, -1204, "no such session; sign in again".into()),
             Self::SessionExpired => (401, REFUSED, -733, "the session has expired; sign in again".into()),
+            Self::NoApiKey => (401, REFUSED, -1204, "no API key; the program that connects opens this address with its key and its cookies".into()),
+            Self::ApiKey => (401, REFUSED, -1204, "no such API key".into()),
+            Self::NoConnection => (404, REFUSED, -1201, "no such connection".into()),
+            Self::TooManyConnections => (400, LIMITED, -1100, "too many connections of this owner; delete one".into()),
             Self::Token(fault) => (401, REFUSED, token_code(*fault), fault.to_string().into()),
             Self::LogoutToken(fault) => (400, REFUSED, token_code(*fault), fault.to_string().into()),
             Self::Provider(error) => return provider_row(*error),
@@ -173,6 +195,7 @@ impl Failure {
             self,
             Self::State
                 | Self::SessionUnknown
+                | Self::ApiKey
                 | Self::Token(_)
                 | Self::LogoutToken(_)
                 | Self::Provider(OAuthError::InvalidGrant)
@@ -195,6 +218,15 @@ impl Failure {
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 impl Row {
+    /// The same in `form`, whose statuses may be fewer.
+    #[must_use]
+    pub fn in_form(mut self, form: Form) -> Self {
+        if form == Form::Error && self.status == StatusCode::FORBIDDEN {
+            self.status = StatusCode::BAD_REQUEST;
+        }
+        self
+    }
+
     fn new(
         status: u16,
         sql_state: &'static str,

@@ -37,12 +37,13 @@
 //! | 1 | [`config`] |
 //! | 2 | [`cookie`] [`headers`] [`http_client`] [`page`] [`route`] [`seal`] [`single_flight`] [`store_file`] [`telemetry`] [`tls`] |
 //! | 3 | [`ocient`] [`oidc`] [`server`] [`session`] [`upstream`] |
-//! | 4 | [`failure`] |
-//! | 5 | [`auth`] |
-//! | 6 | [`endpoints`] |
-//! | 7 | [`admin`] [`proxy`] |
-//! | 8 | [`app`] |
-//! | 9 | [`cli`] |
+//! | 4 | [`connection`] |
+//! | 5 | [`failure`] |
+//! | 6 | [`auth`] |
+//! | 7 | [`endpoints`] |
+//! | 8 | [`admin`] [`proxy`] |
+//! | 9 | [`app`] |
+//! | 10 | [`cli`] |
 
 pub mod admin;
 pub mod app;
@@ -50,6 +51,7 @@ pub mod auth;
 pub mod body;
 pub mod cli;
 pub mod config;
+pub mod connection;
 pub mod cookie;
 pub mod endpoints;
 pub mod failure;

@@ -13,6 +13,7 @@ mod assertion;
 mod claims;
 mod client_auth;
 mod client_key;
+mod connect;
 mod device;
 mod documents;
 mod end_session;
@@ -40,6 +41,7 @@ mod verify;
 
 pub use client_auth::ClientCredentials;
 pub use client_key::{ClientKey, UnusableKey};
+pub use connect::Tokens;
 pub use device::DeviceAuthorization;
 pub use end_session::{LogoutHint, Return};
 pub use error::{Cause, OAuthError, OidcError, TokenFault};

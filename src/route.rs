@@ -1,5 +1,8 @@
 //! Whose path it is: one of our endpoints, the SQL node's, or a spelling only a laxer reader would follow.
+mod connections;
 mod spelling;
+
+pub use connections::ConnectionPath;
 
 use std::borrow::Cow;
 
@@ -10,6 +13,12 @@ pub enum Endpoint {
     SsoAuthentication,
     /// A `[[callback]]` path.
     Callback,
+    /// The path of a `[[callback]]` that answers OAuth connections.
+    ConnectionCallback,
+    /// `/hub/integrations/oauth-connections`, `/hub/integrations/{integration}/oauth-connections`
+    Connections,
+    /// `/hub/integrations/{integration}/oauth-connections/{id}`
+    Connection,
     /// `/v1/sso_token`
     SsoToken,
     /// `/v1/sso_device_grant`
@@ -80,6 +89,8 @@ impl Target {
 #[derive(Clone, Debug)]
 pub struct Routes {
     callbacks: Vec<String>,
+    /// Without any, the other paths of OAuth connections are not ours either.
+    connection_callbacks: Vec<String>,
 }
 
 impl Routes {
@@ -87,14 +98,28 @@ impl Routes {
     pub fn new<'a>(callbacks: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             callbacks: callbacks.into_iter().map(str::to_owned).collect(),
+            connection_callbacks: Vec::new(),
         }
+    }
+
+    /// The same, with `callbacks` that answer OAuth connections.
+    #[must_use]
+    pub fn with_connections<'a>(mut self, callbacks: impl IntoIterator<Item = &'a str>) -> Self {
+        self.connection_callbacks = callbacks.into_iter().map(str::to_owned).collect();
+        self
     }
 
     /// Decides on the `path` of a request-target, without its query.
     pub fn classify(&self, path: &str) -> Route {
         let normal = spelling::normalise(path);
-        if let Some(endpoint) = self.endpoint(&normal) {
-            return Route::Ours(endpoint);
+        match self.endpoint(&normal) {
+            Some(Endpoint::Connections | Endpoint::Connection)
+                if !connections::is_plain(&normal) =>
+            {
+                return Route::Ambiguous;
+            }
+            Some(endpoint) => return Route::Ours(endpoint),
+            None => {}
         }
         // Nearly every path can be misread by its case alone, which costs next to nothing.
         let lower = path.to_ascii_lowercase();
@@ -114,8 +139,16 @@ impl Routes {
 
     /// The endpoint of ours with exactly this normalised path.
     fn endpoint(&self, normal: &str) -> Option<Endpoint> {
+        if self.connection_callbacks.iter().any(|path| path == normal) {
+            return Some(Endpoint::ConnectionCallback);
+        }
         if normal == DEFAULT_CALLBACK || self.callbacks.iter().any(|path| path == normal) {
             return Some(Endpoint::Callback);
+        }
+        if !self.connection_callbacks.is_empty()
+            && let Some(endpoint) = connections::endpoint(normal)
+        {
+            return Some(endpoint);
         }
         let canonical = underscored(normal);
         ENDPOINTS
@@ -126,11 +159,8 @@ impl Routes {
 
     /// `reading` is lower-case.
     fn endpoint_in_any_case(&self, reading: &str) -> bool {
-        self.endpoint(reading).is_some()
-            || self
-                .callbacks
-                .iter()
-                .any(|path| path.eq_ignore_ascii_case(reading))
+        let mut callbacks = self.callbacks.iter().chain(&self.connection_callbacks);
+        self.endpoint(reading).is_some() || callbacks.any(|path| path.eq_ignore_ascii_case(reading))
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Purpose {
     Session,
     /// What is kept beside an id that was used once.
     Note,
+    /// A stored OAuth connection.
+    Connection,
 }
 
 /// A keyed hash of a name (HMAC-SHA-256).
@@ -170,6 +172,7 @@ struct RingKey {
     session: RandomizedNonceKey,
     note: RandomizedNonceKey,
     marks: hmac::Key,
+    connection: RandomizedNonceKey,
 }
 
 impl RingKey {
@@ -192,6 +195,7 @@ impl RingKey {
             session: derive(Purpose::Session),
             note: derive(Purpose::Note),
             marks: hmac::Key::new(hmac::HMAC_SHA256, marks.as_slice()),
+            connection: derive(Purpose::Connection),
         }
     }
 
@@ -205,6 +209,7 @@ impl RingKey {
             Purpose::State => &self.state,
             Purpose::Session => &self.session,
             Purpose::Note => &self.note,
+            Purpose::Connection => &self.connection,
         }
     }
 
@@ -221,6 +226,7 @@ impl Purpose {
             Self::State => b"state",
             Self::Session => b"session",
             Self::Note => b"note",
+            Self::Connection => b"connection",
         }
     }
 }

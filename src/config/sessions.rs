@@ -40,6 +40,14 @@ enum Kind {
 }
 
 impl Sessions {
+    /// Whether what is kept outlives this process.
+    pub(super) fn is_durable(&self) -> bool {
+        match self.store {
+            Store::Memory => false,
+            Store::Embedded { .. } => true,
+        }
+    }
+
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
         let store = store(section);
         // A working day; a month is the longest that a forgotten browser should stay signed in.

@@ -1,5 +1,6 @@
 //! Tests of the whole loader.
 mod client_auth;
+mod connections;
 mod files;
 mod mistakes;
 mod secrecy;

@@ -32,6 +32,8 @@ pub(super) struct Attempt {
     pub(super) callback: String,
     /// Where a browser goes after the sign-in.
     pub(super) return_to: Option<LocalPath>,
+    /// Whose OAuth connection it becomes, if it was begun with an API key.
+    pub(super) owner: Option<String>,
     /// When it began.
     pub(super) started_at: SystemTime,
 }
@@ -54,6 +56,7 @@ struct Sealed {
     database: String,
     callback: String,
     return_to: Option<String>,
+    owner: Option<String>,
     started_at: u64,
 }
 
@@ -76,6 +79,7 @@ impl Attempt {
             database: database.to_owned(),
             callback: callback.to_owned(),
             return_to,
+            owner: None,
             started_at: now,
         }
     }
@@ -91,6 +95,7 @@ impl Attempt {
             database: self.database.clone(),
             callback: self.callback.clone(),
             return_to: self.return_to.as_ref().map(|path| path.as_str().to_owned()),
+            owner: self.owner.clone(),
             started_at: seconds(self.started_at),
         };
         let plain = zeroize::Zeroizing::new(
@@ -119,6 +124,7 @@ impl Attempt {
             database: sealed.database,
             callback: sealed.callback,
             return_to: sealed.return_to.and_then(|path| path.parse().ok()),
+            owner: sealed.owner,
             started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(sealed.started_at),
         };
         let shown = cookie::find(headers, &attempt.cookie_name()).ok()??;

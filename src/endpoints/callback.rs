@@ -14,8 +14,9 @@ use crate::{
     config::Flow,
     cookie,
     failure::Failure,
-    oidc::{OAuthError, Provider},
+    oidc::{OAuthError, OidcError, Provider},
     page::Reader,
+    secret::Secret,
     session::{Session, SessionToken},
     status::{Status, StatusOnly},
     telemetry::{AuditEvent, chain},
@@ -31,18 +32,8 @@ impl Endpoints {
         seen: &mut Seen,
     ) -> Result<Response<Body>, Failure> {
         let fields = Fields::of_query(request.uri().query())?;
-        let state = fields
-            .text("state")?
-            .ok_or(Failure::malformed("state is missing"))?;
-        let attempt = Attempt::open(state, &self.0.ring, request.headers(), visit.now)
-            .filter(|attempt| is_its_path(request.uri().path(), &attempt.callback))
-            .ok_or(Failure::State)?;
+        let attempt = self.attempt(&request, &fields, visit)?;
         seen.begin_again = Some(attempt.begin_again());
-        // Anybody can make states, and each that is used is remembered until it would have ended:
-        // without this, one client's garbage would fill that memory and keep everybody out.
-        if self.0.wasted_states.is_spent(visit.client) {
-            return Err(Failure::TooManyFailures(WINDOW));
-        }
         self.use_once(&attempt, visit).await?;
         let provider = self
             .0
@@ -51,11 +42,7 @@ impl Endpoints {
             .filter(|provider| provider.config().flows.contains(&Flow::Code))
             .ok_or(Failure::State)?;
         let redeemed = self.redeem(&provider, &attempt, &fields, visit).await;
-        let fresh = redeemed.inspect_err(|failure| {
-            if !failure.row().status.is_server_error() {
-                self.0.wasted_states.is_over(visit.client);
-            }
-        })?;
+        let fresh = self.or_waste(redeemed, visit)?;
         seen.identity = Some(fresh.identity.username().to_owned());
         let database = &attempt.database;
         let (token, session) = self.0.auth.sign_in(fresh, database, visit.now).await?;
@@ -70,8 +57,46 @@ impl Endpoints {
         ))
     }
 
+    /// The attempt that a callback ends: begun here, by this browser, for this callback.
+    pub(super) fn attempt(
+        &self,
+        request: &Request<Arriving>,
+        fields: &Fields,
+        visit: Visit<'_>,
+    ) -> Result<Attempt, Failure> {
+        let state = fields
+            .text("state")?
+            .ok_or(Failure::malformed("state is missing"))?;
+        let attempt = Attempt::open(state, &self.0.ring, request.headers(), visit.now)
+            .filter(|attempt| is_its_path(request.uri().path(), &attempt.callback))
+            .ok_or(Failure::State)?;
+        // Anybody can make states, and each that is used is remembered until it would have ended:
+        // without this, one client's garbage would fill that memory and keep everybody out.
+        match self.0.wasted_states.is_spent(visit.client) {
+            true => Err(Failure::TooManyFailures(WINDOW)),
+            false => Ok(attempt),
+        }
+    }
+
+    /// Counts a state that was used up for nothing.
+    pub(super) fn or_waste<T>(
+        &self,
+        redeemed: Result<T, Failure>,
+        visit: Visit<'_>,
+    ) -> Result<T, Failure> {
+        redeemed.inspect_err(|failure| {
+            if !failure.row().status.is_server_error() {
+                self.0.wasted_states.is_over(visit.client);
+            }
+        })
+    }
+
     /// A state is good for one callback, whatever that callback brings.
-    async fn use_once(&self, attempt: &Attempt, visit: Visit<'_>) -> Result<(), Failure> {
+    pub(super) async fn use_once(
+        &self,
+        attempt: &Attempt,
+        visit: Visit<'_>,
+    ) -> Result<(), Failure> {
         let sessions = self.0.auth.sessions();
         match sessions
             .claim(attempt.id.as_bytes(), attempt.ends_at(), visit.now)
@@ -86,7 +111,6 @@ impl Endpoints {
         }
     }
 
-    /// The issuer is compared before anything else is believed, an error included (RFC 9207).
     async fn redeem(
         &self,
         provider: &Arc<Provider>,
@@ -94,32 +118,41 @@ impl Endpoints {
         fields: &Fields,
         visit: Visit<'_>,
     ) -> Result<Fresh, Failure> {
-        let failed = |error: crate::oidc::OidcError| {
-            tracing::warn!(error = chain(&error), "sign-in failed");
-            Failure::from(&error)
-        };
-        provider
-            .check_response_issuer(fields.exact("iss"))
-            .await
-            .map_err(failed)?;
-        if let Some(code) = fields.text("error")? {
-            return Err(Failure::Provider(OAuthError::from(code)));
-        }
-        let code = fields
-            .secret("code")?
-            .ok_or(Failure::malformed("code is missing"))?;
+        let code = self.code(provider, fields).await?;
         let redirect_uri = self.redirect_uri(&attempt.callback);
         let (verifier, nonce) = (&attempt.verifier, &attempt.nonce);
         let redeemed = provider
             .redeem(&code, verifier, &redirect_uri, nonce, visit.now)
             .await;
-        let signed_in = redeemed.map_err(failed)?;
+        let signed_in = redeemed.map_err(|error| failed(&error))?;
         Ok(Fresh {
             identity: signed_in.identity,
             proof: signed_in.id_token,
             refresh_token: signed_in.refresh_token,
         })
     }
+
+    /// The code of a callback. The issuer is compared before anything else is believed, an
+    /// error included (RFC 9207).
+    pub(super) async fn code(
+        &self,
+        provider: &Provider,
+        fields: &Fields,
+    ) -> Result<Secret, Failure> {
+        let checked = provider.check_response_issuer(fields.exact("iss")).await;
+        checked.map_err(|error| failed(&error))?;
+        if let Some(code) = fields.text("error")? {
+            return Err(Failure::Provider(OAuthError::from(code)));
+        }
+        fields
+            .secret("code")?
+            .ok_or(Failure::malformed("code is missing"))
+    }
+}
+
+fn failed(error: &OidcError) -> Failure {
+    tracing::warn!(error = chain(error), "sign-in failed");
+    Failure::from(error)
 }
 
 /// The provider sends the browser exactly where it was told to; only the trailing `/` that

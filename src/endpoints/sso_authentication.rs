@@ -7,14 +7,14 @@ use super::{
 };
 use crate::{
     body::{Arriving, Body},
-    config::{Flow, Pattern},
+    config::{Callback, CallbackResponse, Flow, Pattern},
     failure::Failure,
     local_path::LocalPath,
     oidc::{self, Provider},
     status::Status,
     telemetry::chain,
 };
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::Serialize;
 use std::sync::Arc;
 use url::Url;
@@ -37,7 +37,7 @@ impl Endpoints {
             _ => Fields::of_body(request).await?,
         };
         let database = fields.database()?.unwrap_or(&self.0.default_database);
-        let callback = self.callback_path(&fields)?;
+        let callback = self.callback_of(&fields)?;
         let return_to = match fields.text("return_to")? {
             None => None,
             Some(path) => Some(
@@ -57,7 +57,10 @@ impl Endpoints {
             };
         };
         let name = &provider.config().name;
-        let attempt = Attempt::begin(name, database, callback, return_to, visit.now);
+        let attempt = Attempt {
+            owner: self.owner_to_be(callback, &headers)?,
+            ..Attempt::begin(name, database, &callback.path, return_to, visit.now)
+        };
         let url = self.authorization_url(&provider, &attempt).await?;
         let mut response = match redirects {
             true => redirect(StatusCode::FOUND, location(url.as_str())?),
@@ -98,17 +101,34 @@ impl Endpoints {
         url
     }
 
+    /// Whose OAuth connection begins, if a key says so; a link in a browser has none.
+    fn owner_to_be(
+        &self,
+        callback: &Callback,
+        headers: &HeaderMap,
+    ) -> Result<Option<String>, Failure> {
+        match (callback.response, &self.0.connecting) {
+            (CallbackResponse::Connection, Some(connecting)) => {
+                let owner = connecting.keys.shown_owner(headers)?;
+                Ok(owner.map(str::to_owned))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// `sso_callback_path`, which has to be configured: a free choice would be an open redirect.
-    fn callback_path<'a>(&'a self, fields: &Fields) -> Result<&'a str, Failure> {
-        let first = self.0.callbacks.first().map(String::as_str);
+    /// Without it the first that ends a sign-in.
+    fn callback_of(&self, fields: &Fields) -> Result<&Callback, Failure> {
+        let callbacks = &self.0.callbacks;
         match fields.text("sso_callback_path")? {
-            None => first.ok_or(Failure::Internal),
-            Some(path) => self
-                .0
-                .callbacks
+            None => callbacks
                 .iter()
-                .find(|callback| *callback == path)
-                .map(String::as_str)
+                .find(|callback| callback.response == CallbackResponse::Status)
+                .or(callbacks.first())
+                .ok_or(Failure::Internal),
+            Some(path) => callbacks
+                .iter()
+                .find(|callback| callback.path == path)
                 .ok_or(Failure::malformed(
                     "sso_callback_path is not a configured callback",
                 )),

@@ -2,8 +2,8 @@
 //! kind of error cannot be forgotten.
 use super::Failure;
 use crate::{
-    body::BodyError, cookie::CookieError, ocient::OcientError, oidc::OidcError,
-    session::SessionError, upstream::UpstreamError,
+    body::BodyError, connection::ConnectionError, cookie::CookieError, ocient::OcientError,
+    oidc::OidcError, session::SessionError, upstream::UpstreamError,
 };
 use std::error::Error;
 
@@ -71,6 +71,18 @@ impl From<&SessionError> for Failure {
             | SessionError::NotesFull
             | SessionError::Contended
             | SessionError::Store(_) => Self::StoreUnavailable,
+        }
+    }
+}
+
+impl From<&ConnectionError> for Failure {
+    fn from(error: &ConnectionError) -> Self {
+        match error {
+            ConnectionError::OwnerFull => Self::TooManyConnections,
+            // The provider made them so.
+            ConnectionError::TooLarge => Self::ProviderNonsense,
+            ConnectionError::Encode(_) => Self::Internal,
+            ConnectionError::Full | ConnectionError::File(_) => Self::StoreUnavailable,
         }
     }
 }

@@ -11,6 +11,10 @@ fn every_failure_has_its_row() {
         (Failure::NoCredential, 401, "42502", -1204),
         (Failure::SessionUnknown, 401, "42502", -1204),
         (Failure::SessionExpired, 401, "42502", -733),
+        (Failure::NoApiKey, 401, "42502", -1204),
+        (Failure::ApiKey, 401, "42502", -1204),
+        (Failure::NoConnection, 404, "42502", -1201),
+        (Failure::TooManyConnections, 400, "57011", -1100),
         (Failure::Token(T::Expired), 401, "42502", -1228),
         (Failure::Token(T::Signature), 401, "42502", -1234),
         (Failure::Token(T::UnknownKey), 401, "42502", -1229),
@@ -129,4 +133,20 @@ fn the_reason_ends_in_the_request_id() {
         "{}",
         status.reason
     );
+}
+
+#[test]
+fn refusals_of_connections_have_the_statuses_that_their_document_knows() {
+    for (failure, status) in [
+        (Failure::Provider(OAuthError::AccessDenied), 400),
+        (Failure::Provider(OAuthError::InvalidGrant), 400),
+        (Failure::State, 400),
+        (Failure::ApiKey, 401),
+        (Failure::Token(T::Nonce), 401),
+        (Failure::NoConnection, 404),
+        (Failure::StoreUnavailable, 503),
+    ] {
+        let row = failure.row().in_form(Form::Error);
+        assert_eq!(row.status, status, "{failure:?}");
+    }
 }

@@ -4,11 +4,12 @@ mod page;
 use crate::{
     auth::Seen,
     body::Body,
-    failure::{Failure, Row},
+    failure::{Failure, Form, Row},
     page::Reader,
     status::StatusOnly,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
 
 /// The failure's HTTP status with Ocient's envelope, or with a page for a person; never cached.
 pub(super) fn respond(
@@ -17,10 +18,11 @@ pub(super) fn respond(
     reader: Reader,
     seen: &Seen,
 ) -> Response<Body> {
-    let row = failure.row();
-    let mut response = match reader {
-        Reader::Program => envelope(&row, request_id),
-        Reader::Person => {
+    let row = failure.row().in_form(seen.form);
+    let mut response = match (seen.form, reader) {
+        (Form::Error, _) => error(&row, request_id),
+        (Form::Status, Reader::Program) => envelope(&row, request_id),
+        (Form::Status, Reader::Person) => {
             page::of(failure, &row, request_id, seen.begin_again.as_deref()).answer(row.status)
         }
     };
@@ -32,9 +34,24 @@ fn envelope(row: &Row, request_id: &str) -> Response<Body> {
     let envelope = StatusOnly {
         status: row.envelope(request_id),
     };
-    let body = serde_json::to_vec(&envelope).expect("an envelope has string keys alone");
+    json(row.status, &envelope)
+}
+
+/// The form of OAuth connections.
+fn error(row: &Row, request_id: &str) -> Response<Body> {
+    let error = row.envelope(request_id).reason;
+    json(row.status, &ErrorOnly { error })
+}
+
+#[derive(Serialize)]
+struct ErrorOnly {
+    error: String,
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_vec(value).expect("our own answers have string keys alone");
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() = row.status;
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,

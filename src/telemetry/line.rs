@@ -68,6 +68,8 @@ pub enum CredentialKind {
     SessionToken,
     /// A session token in a cookie.
     SessionCookie,
+    /// A key for OAuth connections.
+    ApiKey,
 }
 
 /// Something that matters to whoever asks later who got in, and who did not.
@@ -137,6 +139,14 @@ pub enum AuditEvent {
     Exchange,
     /// A session was ended.
     Logout,
+    /// The tokens of an OAuth connection were stored, and given to its owner.
+    Connect,
+    /// An owner read the tokens of its OAuth connections.
+    ConnectionsRead,
+    /// An owner ended an OAuth connection.
+    Disconnect,
+    /// The provider ended the grant of an OAuth connection.
+    ConnectionEnd,
 }
 
 /// One line with its line break.

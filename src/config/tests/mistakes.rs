@@ -250,14 +250,6 @@ fn options_of_later_versions_are_refused() {
             leave,
         ),
         (
-            "[[callback]]\nresponse = 'connection'",
-            1,
-            12,
-            "callback.response",
-            "use another value",
-        ),
-        ("[[api_key]]\nname = 'x'", 0, 3, "api_key", leave),
-        (
             "limits.requests_per_identity = 1",
             0,
             32,

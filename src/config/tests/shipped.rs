@@ -9,7 +9,7 @@ use toml::{Table, Value};
 const SHIPPED: &str = include_str!("../../../config.toml");
 
 /// Every repeated section once, so that its keys are asked for.
-const SECTIONS: &str = "[[account]]\n[[callback]]\n[[provider]]\n[[grant]]\n";
+const SECTIONS: &str = "[[account]]\n[[api_key]]\n[[callback]]\n[[provider]]\n[[grant]]\n";
 
 /// The shipped file with its commented examples switched on.
 fn with_examples() -> String {

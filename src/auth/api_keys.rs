@@ -1,0 +1,199 @@
+//! The keys of programs that use OAuth connections.
+use crate::{failure::Failure, secret::Secret};
+use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Every `[[api_key]]`, by the SHA-256 of its secret.
+#[derive(Debug, Default)]
+pub struct ApiKeys(Vec<ApiKey>);
+
+#[derive(Debug)]
+struct ApiKey {
+    name: String,
+    owner: String,
+    digest: [u8; 32],
+}
+
+/// Two keys with one secret: whose connections it opens could not be told.
+#[derive(Debug, thiserror::Error)]
+#[error("the API keys {0} and {1} have the same secret")]
+pub struct SameSecret(String, String);
+
+/// The other way to show a key, besides a bearer token.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+impl ApiKeys {
+    /// Name, owner and secret of each.
+    ///
+    /// # Errors
+    /// Two have the same secret.
+    pub fn new(
+        keys: impl IntoIterator<Item = (String, String, Secret)>,
+    ) -> Result<Self, SameSecret> {
+        let mut known: Vec<ApiKey> = Vec::new();
+        for (name, owner, secret) in keys {
+            let digest = sha256(secret.expose());
+            if let Some(same) = known.iter().find(|key| key.digest == digest) {
+                return Err(SameSecret(same.name.clone(), name));
+            }
+            known.push(ApiKey {
+                name,
+                owner,
+                digest,
+            });
+        }
+        Ok(Self(known))
+    }
+
+    /// Whose key a request shows.
+    ///
+    /// # Errors
+    /// None, more than one, or none of ours.
+    pub fn owner(&self, headers: &HeaderMap) -> Result<&str, Failure> {
+        self.shown_owner(headers)?.ok_or(Failure::NoApiKey)
+    }
+
+    /// Whose key a request shows, if it shows any.
+    ///
+    /// # Errors
+    /// More than one, or none of ours.
+    pub fn shown_owner(&self, headers: &HeaderMap) -> Result<Option<&str>, Failure> {
+        match shown(headers)? {
+            None => Ok(None),
+            Some(text) => self.find(text).map(Some).ok_or(Failure::ApiKey),
+        }
+    }
+
+    /// Every key is looked at, and compared in constant time: how long a refusal takes says
+    /// nothing of how near a guess came.
+    fn find(&self, text: &str) -> Option<&str> {
+        let shown = sha256(text);
+        let mut found = None;
+        for key in &self.0 {
+            if verify_slices_are_equal(&key.digest, &shown).is_ok() {
+                found = Some(key.owner.as_str());
+            }
+        }
+        found
+    }
+}
+
+/// The one key in `X-Api-Key` or `Authorization: Bearer`. Of two, this program and one before
+/// it could each believe another one.
+fn shown(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
+    let mut texts = Vec::new();
+    for value in headers.get_all(X_API_KEY) {
+        texts.push(text(value)?);
+    }
+    for value in headers.get_all(http::header::AUTHORIZATION) {
+        let value = text(value)?;
+        let (scheme, rest) = value.split_once([' ', '\t']).unwrap_or((value, ""));
+        if scheme.eq_ignore_ascii_case("bearer") {
+            texts.push(rest.trim());
+        }
+    }
+    match texts[..] {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        _ => Err(Failure::malformed("more than one API key")),
+    }
+}
+
+fn text(value: &HeaderValue) -> Result<&str, Failure> {
+    value.to_str().map(str::trim).map_err(|_| Failure::ApiKey)
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> ApiKeys {
+        let key = |name: &str, owner: &str, secret: &str| {
+            (name.to_owned(), owner.to_owned(), Secret::new(secret))
+        };
+        ApiKeys::new([
+            key("one", "etl", "secret-1"),
+            key("two", "etl", "secret-2"),
+            key("three", "crm", "secret-3"),
+        ])
+        .unwrap()
+    }
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn a_key_names_its_owner_in_either_field() {
+        for (lines, owner) in [
+            (&[("x-api-key", "secret-1")][..], "etl"),
+            (&[("x-api-key", " secret-2 ")], "etl"),
+            (&[("authorization", "Bearer secret-3")], "crm"),
+            (&[("authorization", "bearer  secret-3")], "crm"),
+            (
+                &[("authorization", "Basic YTpi"), ("x-api-key", "secret-3")],
+                "crm",
+            ),
+        ] {
+            assert_eq!(keys().owner(&headers(lines)), Ok(owner), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_opens_nothing() {
+        for (lines, failure) in [
+            (&[][..], Failure::NoApiKey),
+            (
+                &[("authorization", "Basic c2VjcmV0LTE=")],
+                Failure::NoApiKey,
+            ),
+            (&[("authorization", "secret-1")], Failure::NoApiKey),
+            (&[("x-api-key", "")], Failure::ApiKey),
+            (&[("x-api-key", "secret-")], Failure::ApiKey),
+            (&[("x-api-key", "secret-11")], Failure::ApiKey),
+            (&[("x-api-key", "Secret-1")], Failure::ApiKey),
+            (&[("authorization", "Bearer")], Failure::ApiKey),
+            (&[("authorization", "Bearer x secret-1")], Failure::ApiKey),
+        ] {
+            assert_eq!(keys().owner(&headers(lines)), Err(failure), "{lines:?}");
+        }
+        assert_eq!(
+            ApiKeys::default().owner(&headers(&[])),
+            Err(Failure::NoApiKey)
+        );
+    }
+
+    #[test]
+    fn of_two_keys_none_counts() {
+        for lines in [
+            [("x-api-key", "secret-1"), ("x-api-key", "secret-1")],
+            [("x-api-key", "secret-1"), ("x-api-key", "x")],
+            [
+                ("x-api-key", "secret-1"),
+                ("authorization", "Bearer secret-1"),
+            ],
+        ] {
+            let refused = keys().owner(&headers(&lines)).unwrap_err();
+            assert_eq!(refused.row().status, 400, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn two_keys_with_one_secret_are_refused_by_name() {
+        let key = |name: &str, owner: &str| (name.to_owned(), owner.to_owned(), Secret::new("s"));
+        let error = ApiKeys::new([key("a", "etl"), key("b", "crm")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the API keys a and b have the same secret"
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! Tokens that are not for us: got for an authorization code, and renewed.
+use super::{Expect, Identity, OidcError, provider::Provider, token_answer::TokenAnswer};
+use crate::secret::Secret;
+use std::time::{Duration, Instant, SystemTime};
+use url::Url;
+
+/// What a provider gives a client that uses its services in a person's name.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// For the provider's services.
+    pub access_token: Secret,
+    /// If the provider gave one; after a renewal the one to use from now on.
+    pub refresh_token: Option<Secret>,
+    /// Life of the access token, if the provider said it.
+    pub expires_in: Option<Duration>,
+    /// Whose tokens they are, if an ID token proved it. Nobody is signed in by it, so a
+    /// provider of plain OAuth may leave it out: `state` and PKCE bind the code all the same.
+    pub account: Option<Identity>,
+}
+
+impl Provider {
+    /// Exchanges an authorization code for tokens; an ID token among them is verified.
+    ///
+    /// # Errors
+    /// The provider refuses, cannot be reached or answers nonsense, or its ID token breaks a
+    /// rule.
+    pub async fn connect(
+        &self,
+        code: &Secret,
+        verifier: &Secret,
+        redirect_uri: &Url,
+        nonce: &Secret,
+        now: SystemTime,
+    ) -> Result<Tokens, OidcError> {
+        let discovered = self.discovered().await?;
+        let started = Instant::now();
+        let exchange = self
+            .remote
+            .exchange(&discovered, code, verifier, redirect_uri);
+        let answer = self.for_bearers(exchange.await?)?;
+        let account = match answer.id_token() {
+            None => None,
+            Some(id_token) => {
+                let expect = Expect::SignIn {
+                    nonce,
+                    access_token: answer.access_token(),
+                    code,
+                };
+                // The token may be younger than the call.
+                let now = now + started.elapsed();
+                Some(self.verify(id_token, expect, now).await?)
+            }
+        };
+        Ok(tokens(&answer, account, None))
+    }
+
+    /// Renews tokens (RFC 6749 section 6). An ID token among the new ones must speak of the
+    /// same account; without one the account stays what it was.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn renew(
+        &self,
+        refresh_token: &Secret,
+        account: Option<&Identity>,
+        now: SystemTime,
+    ) -> Result<Tokens, OidcError> {
+        let discovered = self.discovered().await?;
+        let started = Instant::now();
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.expose()),
+        ];
+        let answer = self.remote.token(&discovered, &form).await?;
+        let answer = self.for_bearers(answer)?;
+        let access_token = answer.access_token();
+        let expect = match account {
+            Some(before) => Expect::Refreshed {
+                before,
+                access_token,
+            },
+            None => Expect::IdToken,
+        };
+        if let Some(id_token) = answer.id_token() {
+            let now = now + started.elapsed();
+            self.verify(id_token, expect, now).await?;
+        }
+        Ok(tokens(&answer, account.cloned(), Some(refresh_token)))
+    }
+
+    fn for_bearers(&self, answer: TokenAnswer) -> Result<TokenAnswer, OidcError> {
+        match answer.is_bearer() {
+            true => Ok(answer),
+            false => Err(self
+                .remote
+                .nonsense("the token answer's token_type is not Bearer")),
+        }
+    }
+}
+
+/// `kept`: the refresh token that stays in use where the provider gives no new one.
+fn tokens(answer: &TokenAnswer, account: Option<Identity>, kept: Option<&Secret>) -> Tokens {
+    Tokens {
+        access_token: answer.access_token().clone(),
+        refresh_token: answer.refresh_token().or(kept).cloned(),
+        expires_in: answer.expires_in(),
+        account,
+    }
+}
