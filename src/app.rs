@@ -10,7 +10,7 @@ use crate::{
     http_client::HttpClient,
     ocient::{OcientTokens, TokenEndpoints},
     oidc::{ClientCredentials, ClientKey, Provider, UnusableKey},
-    proxy::{Proxy, Shared},
+    proxy::{Shared, WorkerProxy},
     seal::{KeyRing, SealError},
     secret::Secret,
     server::{self, Server},
@@ -20,7 +20,6 @@ use crate::{
     tls::{Certificate, TlsError, client_config, client_config_as, server_config},
     upstream::{Origin, Upstream},
 };
-use hyper::service::service_fn;
 use std::{
     collections::HashMap,
     io,
@@ -171,14 +170,7 @@ impl App {
             .map_err(|error| StartError::Listen("admin.listen".to_owned(), error))?;
         let origin = Arc::new(Origin::new(&config.sql_node)?);
         let server = Server::start(&config.listen, config.limits, tls, |_worker| {
-            let (shared, upstream) = (shared.clone(), Upstream::new(origin.clone()));
-            move |peer| {
-                let proxy = Arc::new(Proxy::new(shared.clone(), upstream.clone(), peer));
-                service_fn(move |request| {
-                    let proxy = proxy.clone();
-                    async move { Ok(proxy.handle(request).await) }
-                })
-            }
+            WorkerProxy::new(shared.clone(), Upstream::new(origin.clone()))
         })
         .map_err(StartError::Workers)?;
         Ok(Self {

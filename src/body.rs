@@ -30,6 +30,8 @@ pub enum Body {
     Stream(Incoming),
     /// A client's request.
     Arriving(Arriving),
+    /// The length alone of one that is not sent.
+    Unsent(u64),
 }
 
 impl Body {
@@ -62,6 +64,7 @@ impl http_body::Body for Body {
                 polled.map_err(BodyError::Broken)
             }
             Self::Arriving(body) => Pin::new(body).poll_frame(cx),
+            Self::Unsent(_) => Poll::Ready(None),
         }
     }
 
@@ -71,6 +74,7 @@ impl http_body::Body for Body {
             Self::Receipted(body) => body.is_over(),
             Self::Stream(stream) => stream.is_end_stream(),
             Self::Arriving(body) => body.is_end_stream(),
+            Self::Unsent(_) => false, // or nobody would ask for its length
         }
     }
 
@@ -82,6 +86,7 @@ impl http_body::Body for Body {
             Self::Receipted(_) => Receipted::size_hint(),
             Self::Stream(stream) => stream.size_hint(),
             Self::Arriving(body) => body.size_hint(),
+            Self::Unsent(length) => SizeHint::with_exact(*length),
         }
     }
 }

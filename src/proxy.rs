@@ -3,8 +3,10 @@ mod answer;
 mod forward;
 mod head;
 mod respond;
+mod worker;
 
 pub use answer::AnswerBody;
+pub use worker::WorkerProxy;
 
 use crate::{
     auth::{Authenticator, Decision, Seen, Throttle, WINDOW},
@@ -103,8 +105,13 @@ impl Proxy {
         let body = Arriving::new(body, &head, self.shared.silence);
         let request = Request::from_parts(head, body);
         let mut answer = match self.answer(request, visit, &mut record.seen).await {
-            Ok(answer) => {
+            Ok(mut answer) => {
                 record.status = answer.status();
+                if record.needs_claim() {
+                    let (head, mut body) = answer.into_parts();
+                    body.claim_length(&head.headers);
+                    answer = Response::from_parts(head, body);
+                }
                 answer
             }
             Err(failure) => {

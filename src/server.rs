@@ -12,7 +12,7 @@ pub use listener::bind;
 
 use crate::config::{Limits, Listen};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::{body::Incoming, service::Service};
 use std::{
     convert::Infallible,
@@ -49,7 +49,20 @@ pub enum Admission {
     OverLimit,
 }
 
-/// A service for the requests of one connection; what [`Server::start`] is generic over.
+/// What the connections of one worker are served by.
+pub trait Application: Send + Sync + 'static {
+    /// The bodies of its answers.
+    type Body: AnswerBody;
+
+    /// Serves one connection from `peer`.
+    fn service(&self, peer: Peer) -> impl Handler<Self::Body> + use<Self>;
+
+    /// To be told of what the client at `peer` sent that no head of a request could be read
+    /// from; it has been answered with `status`, and the connection is over.
+    fn unreadable(&self, peer: Peer, status: StatusCode);
+}
+
+/// A service for the requests of one connection.
 pub trait Handler<B>:
     Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
     + Send
@@ -95,23 +108,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Server {
     /// Starts the workers, each a thread with a runtime of its own. `application` is asked
-    /// once per worker, with the worker's number, for the function that makes a connection's
-    /// service.
+    /// once per worker, with the worker's number.
     ///
     /// # Errors
     /// A thread or runtime that cannot be had.
-    pub fn start<A, F, S, B>(
+    pub fn start<A: Application>(
         listen: &Listen,
         limits: Limits,
         tls: rustls::ServerConfig,
-        application: A,
-    ) -> io::Result<Self>
-    where
-        A: Fn(usize) -> F,
-        F: Fn(Peer) -> S + Send + Sync + 'static,
-        S: Handler<B>,
-        B: AnswerBody,
-    {
+        application: impl Fn(usize) -> A,
+    ) -> io::Result<Self> {
         let (closing, breaking) = (CancellationToken::new(), CancellationToken::new());
         let protocol = connection::Protocol::new(tls, limits);
         let workers = (0..listen.workers.get())

@@ -9,18 +9,22 @@ use crate::{
     upstream::Lease,
 };
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, Uri, Version};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, Version, header};
 use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
 use std::{
     net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
+use tokio::time::timeout;
 
 /// A body on its way to the client.
 #[derive(Debug)]
 pub struct AnswerBody {
+    /// What was read of it already; handed out first.
+    ahead: Option<Bytes>,
     body: Body,
     lease: Option<Lease>,
     record: Option<Record>,
@@ -30,6 +34,7 @@ impl AnswerBody {
     /// The SQL node's body, and the connection it comes on.
     pub(super) fn from_node(body: Body, lease: Lease) -> Self {
         let mut answer = Self {
+            ahead: None,
             body,
             lease: Some(lease),
             record: None,
@@ -40,10 +45,48 @@ impl AnswerBody {
         answer
     }
 
+    /// Reads what comes within `limit`; it is handed out later all the same. `None` if that is
+    /// not the whole body. For bodies that are known to be short and without trailers.
+    pub(super) async fn read_ahead(&mut self, limit: Duration) -> Result<Option<Bytes>, BodyError> {
+        let mut read = Bytes::new();
+        let reading = async {
+            while let Some(frame) = self.frame().await {
+                let Ok(data) = frame?.into_data() else {
+                    continue;
+                };
+                read = match read.is_empty() {
+                    true => data,
+                    false => [read.as_ref(), data.as_ref()].concat().into(),
+                };
+            }
+            Ok(())
+        };
+        let ended = timeout(limit, reading).await;
+        self.ahead = Some(read.clone()).filter(|read| !read.is_empty());
+        match ended {
+            Ok(Ok(())) => Ok(Some(read)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Claims the length of an answer 304, which is that of the body not sent (RFC 9110 section
+    /// 8.6): hyper writes a `Content-Length` there only beside a body that claims to be so long,
+    /// and then asks that body for nothing.
+    pub(super) fn claim_length(&mut self, headers: &HeaderMap) {
+        let length = headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        if let Some(length) = length {
+            self.body = Body::Unsent(length);
+        }
+    }
+
     /// Writes the access line of `record` when the body has ended, or is dropped.
     pub(super) fn recorded(mut self, mut record: Record) -> Self {
-        // hyper drops the body of an answer to HEAD unread.
-        let is_sent = record.is_head() || http_body::Body::is_end_stream(&self.body);
+        // hyper drops the body of an answer to HEAD, and of a 304, unread.
+        let is_sent = record.is_head()
+            || record.status == StatusCode::NOT_MODIFIED
+            || http_body::Body::is_end_stream(&self);
         record.outcome = match is_sent {
             true => Outcome::Complete,
             false => Outcome::Broken, // until its end
@@ -66,6 +109,7 @@ impl AnswerBody {
 impl From<Body> for AnswerBody {
     fn from(body: Body) -> Self {
         Self {
+            ahead: None,
             body,
             lease: None,
             record: None,
@@ -82,7 +126,10 @@ impl http_body::Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        let polled = match this.ahead.take() {
+            Some(ahead) => Poll::Ready(Some(Ok(Frame::data(ahead)))),
+            None => Pin::new(&mut this.body).poll_frame(cx),
+        };
         match &polled {
             Poll::Pending | Poll::Ready(Some(Err(_))) => return polled,
             Poll::Ready(Some(Ok(frame))) => {
@@ -99,11 +146,21 @@ impl http_body::Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.ahead.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = self.body.size_hint();
+        let Some(ahead) = &self.ahead else {
+            return rest;
+        };
+        let ahead = ahead.len() as u64;
+        let mut hint = SizeHint::new();
+        hint.set_lower(ahead + rest.lower());
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(ahead + upper);
+        }
+        hint
     }
 }
 
@@ -151,6 +208,11 @@ impl Record {
         }
     }
 
+    /// Whether hyper would leave out the length of the answer. Over HTTP/2 it does not.
+    pub(super) fn needs_claim(&self) -> bool {
+        self.status == StatusCode::NOT_MODIFIED && self.version < Version::HTTP_2
+    }
+
     pub(super) fn is_head(&self) -> bool {
         self.method == Method::HEAD
     }
@@ -188,10 +250,12 @@ impl Drop for Record {
 mod tests {
     use super::*;
     use crate::config::{Log, LogFormat};
+    use hyper_util::rt::TokioIo;
     use std::{
         io::{self, Write},
         sync::{Arc, Mutex},
     };
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
     /// Keeps what is written to any of its clones.
     #[derive(Clone, Default)]
@@ -225,6 +289,51 @@ mod tests {
         drop(AnswerBody::from(Body::from("x")).recorded(record));
         telemetry.flush();
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
+    }
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    /// An answer of six bytes, of which three have come, and the SQL node's end of it.
+    async fn half_an_answer() -> (AnswerBody, DuplexStream) {
+        let (near, mut far) = duplex(1024);
+        let connecting = hyper::client::conn::http1::handshake(TokioIo::new(near));
+        let (mut requests, connection) = connecting.await.unwrap();
+        tokio::spawn(connection);
+        let asking = requests.send_request(Request::new(Body::empty()));
+        let answering = async {
+            let asked = far.read(&mut [0; 512]).await.unwrap();
+            assert!(asked > 0);
+            let half = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nabc";
+            tokio::io::AsyncWriteExt::write_all(&mut far, half)
+                .await
+                .unwrap();
+        };
+        let (answer, ()) = tokio::join!(asking, answering);
+        let body = Body::Stream(answer.unwrap().into_body());
+        (AnswerBody::from(body), far)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_whole_in_time_loses_nothing() {
+        let (mut body, mut far) = half_an_answer().await;
+        assert_eq!(body.read_ahead(LIMIT).await.unwrap(), None);
+        assert_eq!(http_body::Body::size_hint(&body).exact(), Some(6));
+        tokio::io::AsyncWriteExt::write_all(&mut far, b"def")
+            .await
+            .unwrap();
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_was_looked_into_is_handed_out_whole() {
+        let (mut body, mut far) = half_an_answer().await;
+        tokio::io::AsyncWriteExt::write_all(&mut far, b"def")
+            .await
+            .unwrap();
+        assert_eq!(body.read_ahead(LIMIT).await.unwrap().unwrap(), "abcdef");
+        assert!(!http_body::Body::is_end_stream(&body));
+        assert_eq!(http_body::Body::size_hint(&body).exact(), Some(6));
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
     }
 
     #[test]

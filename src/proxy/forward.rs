@@ -12,11 +12,14 @@ use crate::{
     upstream::Answer,
 };
 use http::{HeaderValue, Request, Response, StatusCode, Version, header, request::Parts};
-use http_body_util::BodyExt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Longest answer, in bytes, that is looked into for an Ocient status: an envelope is shorter.
 const MAX_ENVELOPE: u64 = 2048;
+
+/// Longest wait for such an answer once its head is there: envelopes come in one piece. An answer
+/// that takes longer is passed on as it comes, without a look.
+const ENVELOPE_WAIT: Duration = Duration::from_secs(5);
 
 /// Ocient's codes for a token that is no longer good: −733 session expired; −1205 to −1208
 /// security token invalid, badly signed, of unknown origin, expired.
@@ -138,19 +141,16 @@ async fn look_for_refusal(answer: Answer) -> Result<(Response<AnswerBody>, bool)
     if is_unauthorized || !is_envelope(&answer.response) {
         return Ok((without_cookies(finish(answer)), is_unauthorized));
     }
-    let (head, body) = without_cookies(finish(answer)).into_parts();
-    let body = body
-        .collect()
+    let (head, mut body) = without_cookies(finish(answer)).into_parts();
+    let whole = body
+        .read_ahead(ENVELOPE_WAIT)
         .await
-        .map_err(|_| Failure::NodeBroke)?
-        .to_bytes();
-    let code =
-        serde_json::from_slice::<StatusOnly>(&body).map(|envelope| envelope.status.vendor_code);
-    let is_refused = code.is_ok_and(|code| REFUSED_TOKEN.contains(&code));
-    Ok((
-        Response::from_parts(head, AnswerBody::from(Body::from(body))),
-        is_refused,
-    ))
+        .map_err(|_| Failure::NodeBroke)?;
+    let is_refused = whole.is_some_and(|whole| {
+        serde_json::from_slice::<StatusOnly>(&whole)
+            .is_ok_and(|envelope| REFUSED_TOKEN.contains(&envelope.status.vendor_code))
+    });
+    Ok((Response::from_parts(head, body), is_refused))
 }
 
 /// Whether the answer may be nothing but an envelope: short JSON of known length.

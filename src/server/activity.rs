@@ -1,7 +1,7 @@
 //! Whether a connection has a request in hand, so that its reader knows which limit applies.
 use super::{AnswerBody, Handler};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use hyper::{
     body::Incoming,
@@ -12,7 +12,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -31,6 +31,8 @@ struct Counts {
     began: OnceLock<Instant>,
     /// Nanoseconds from then to the latest end.
     ended: AtomicU64,
+    /// The status of the answer that hyper last began to write with no request in hand.
+    last_word: AtomicU16,
     /// To be given when the first one begins.
     closing: Option<CancellationToken>,
 }
@@ -54,7 +56,26 @@ impl Activity {
         Some(*self.0.began.get()? + ended)
     }
 
-    fn begin(&self) -> Running {
+    /// To be told of what is written. A head that it cannot read hyper answers by itself, with
+    /// no request in hand, and what it says can be learned in no other way.
+    pub(super) fn wrote(&self, bytes: &[u8]) {
+        if !self.is_busy()
+            && let Some(status) = status_of(bytes)
+        {
+            self.0.last_word.store(status, Ordering::Relaxed);
+        }
+    }
+
+    /// What an unreadable head was answered with.
+    pub(super) fn last_word(&self) -> StatusCode {
+        let status = StatusCode::from_u16(self.0.last_word.load(Ordering::Relaxed));
+        status
+            .ok()
+            .filter(StatusCode::is_client_error)
+            .unwrap_or(StatusCode::BAD_REQUEST)
+    }
+
+    pub(super) fn begin(&self) -> Running {
         self.0.began.get_or_init(Instant::now);
         if let Some(closing) = &self.0.closing {
             closing.cancel();
@@ -64,9 +85,15 @@ impl Activity {
     }
 }
 
+/// The code of a status line in `bytes`.
+fn status_of(bytes: &[u8]) -> Option<u16> {
+    let code = bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
+    std::str::from_utf8(code).ok()?.parse().ok()
+}
+
 /// One request from its head to the end of its answer's body.
 #[derive(Debug)]
-struct Running(Arc<Counts>);
+pub(super) struct Running(Arc<Counts>);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -1,6 +1,6 @@
 //! One client connection: TLS handshake, then HTTP/1.1 or HTTP/2 until either side ends it.
 use super::{
-    Admission, AnswerBody, Handler,
+    Admission, Application, Peer,
     activity::{Activity, tracked},
     deadline::{DeadlineStream, Waits},
     lookout::Lookout,
@@ -78,17 +78,14 @@ impl Protocol {
 /// Serves `tcp` to its end. After `closing`, the request in hand is finished and no further
 /// one is taken. A connection too many ends with its first answer: a client that kept it
 /// would be refused on it while there is room again.
-pub(super) async fn serve<S, B>(
+pub(super) async fn serve<A: Application>(
     tcp: TcpStream,
-    admission: Admission,
+    peer: Peer,
     protocol: Protocol,
     closing: CancellationToken,
-    service: S,
-) where
-    S: Handler<B>,
-    B: AnswerBody,
-{
-    let (closing, activity) = match admission {
+    application: &A,
+) {
+    let (closing, activity) = match peer.admission {
         Admission::Served => (closing, Activity::default()),
         Admission::OverLimit => {
             let last = closing.child_token();
@@ -103,16 +100,19 @@ pub(super) async fn serve<S, B>(
     };
     let is_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = DeadlineStream::new(tls, activity.clone(), protocol.waits(!is_http2));
-    let service = tracked(service, activity.clone());
+    let service = tracked(application.service(peer), activity.clone());
     let ended = if is_http2 {
         let stream = TokioIo::new(stream);
         finish(protocol.http2.serve_connection(stream, service), closing).await
     } else {
-        let stream = TokioIo::new(Lookout::new(stream, activity));
+        let stream = TokioIo::new(Lookout::new(stream, activity.clone()));
         finish(protocol.http1.serve_connection(stream, service), closing).await
     };
     if let Err(error) = ended {
         debug!(%error, "connection ended");
+        if error.is_parse() && !is_http2 {
+            application.unreadable(peer, activity.last_word());
+        }
     }
 }
 

@@ -172,3 +172,77 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for DeadlineStream<S> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        time::{sleep, timeout},
+    };
+
+    const WAITS: Waits = Waits {
+        head: Duration::from_secs(10),
+        idle: Duration::from_secs(300),
+        bytes_begin_a_head: true,
+    };
+
+    fn open(activity: &Activity) -> (DeadlineStream<DuplexStream>, DuplexStream) {
+        let (near, far) = duplex(64);
+        (DeadlineStream::new(near, activity.clone(), WAITS), far)
+    }
+
+    /// Reads until the limit; after how many seconds that was.
+    async fn cut_after(stream: &mut DeadlineStream<DuplexStream>) -> u64 {
+        let started = Instant::now();
+        let error = stream.read_to_end(&mut Vec::new()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        started.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_byte_is_awaited_as_long_as_a_head() {
+        let (mut stream, _far) = open(&Activity::default());
+        assert_eq!(cut_after(&mut stream).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_request_is_awaited_for_the_idle_time_and_its_head_for_its_own() {
+        let activity = Activity::default();
+        let (mut stream, mut far) = open(&activity);
+        drop(activity.begin());
+        assert!(
+            timeout(Duration::from_secs(200), stream.read_u8())
+                .await
+                .is_err()
+        );
+        far.write_all(b"GET").await.unwrap();
+        assert_eq!(cut_after(&mut stream).await, 10);
+        let (mut stream, _far) = open(&activity);
+        drop(activity.begin());
+        assert_eq!(cut_after(&mut stream).await, 300);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_limited_while_a_request_is_in_hand() {
+        let activity = Activity::default();
+        let (mut stream, _far) = open(&activity);
+        let running = activity.begin();
+        let day = Duration::from_hours(24);
+        assert!(timeout(day, stream.read_u8()).await.is_err());
+        // Nor does that day count once it has ended.
+        drop(running);
+        assert_eq!(cut_after(&mut stream).await, 300);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dribbled_bytes_do_not_prolong_a_head() {
+        let (mut stream, mut far) = open(&Activity::default());
+        tokio::spawn(async move {
+            while far.write_u8(b'x').await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        assert_eq!(cut_after(&mut stream).await, 10);
+    }
+}

@@ -127,7 +127,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lookout<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+        let this = self.get_mut();
+        this.activity.wrote(bytes);
+        Pin::new(&mut this.stream).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -135,7 +137,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lookout<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+        let this = self.get_mut();
+        this.activity
+            .wrote(slices.first().map_or(&[], |slice| slice));
+        Pin::new(&mut this.stream).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

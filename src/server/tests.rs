@@ -8,6 +8,19 @@ use http_body_util::Full;
 use hyper::service::service_fn;
 use std::{fs, path::Path};
 
+/// Answers everything with nothing.
+struct Empty;
+
+impl Application for Empty {
+    type Body = Full<Bytes>;
+
+    fn service(&self, _: Peer) -> impl Handler<Full<Bytes>> + use<> {
+        service_fn(async |_request| Ok(Response::new(Full::new(Bytes::new()))))
+    }
+
+    fn unreadable(&self, _: Peer, _: StatusCode) {}
+}
+
 /// A server of two workers on a free port of loopback, and that port.
 async fn two_workers(folder: &Path) -> (Arc<Server>, SocketAddr) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -20,9 +33,7 @@ async fn two_workers(folder: &Path) -> (Arc<Server>, SocketAddr) {
     let config = Config::from_toml(text, "config.toml", folder).unwrap();
     let certificate = Certificate::open(&config.tls.certificate, &config.tls.private_key).unwrap();
     let tls = server_config(&config.tls, Arc::new(certificate)).unwrap();
-    let server = Server::start(&config.listen, config.limits, tls, |_worker| {
-        |_peer| service_fn(async |_request| Ok(Response::new(Full::new(Bytes::new()))))
-    });
+    let server = Server::start(&config.listen, config.limits, tls, |_worker| Empty);
     let server = Arc::new(server.unwrap());
     let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();

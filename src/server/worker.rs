@@ -1,6 +1,6 @@
 //! A worker: one thread, one runtime, and the connections handed to it.
 use super::{
-    AnswerBody, Handler, Peer, Place,
+    Application, Peer, Place,
     connection::{Protocol, serve},
 };
 use std::{
@@ -42,24 +42,19 @@ struct Accepted {
 
 impl Worker {
     /// `tokens`: close connections gracefully; break what is left and end.
-    pub(super) fn start<F, S, B>(
+    pub(super) fn start<A: Application>(
         number: usize,
         protocol: Protocol,
         tokens: (CancellationToken, CancellationToken),
-        service: F,
-    ) -> io::Result<Self>
-    where
-        F: Fn(Peer) -> S + Send + 'static,
-        S: Handler<B>,
-        B: AnswerBody,
-    {
+        application: A,
+    ) -> io::Result<Self> {
         let (queue, accepted) = unbounded_channel();
         let (ending, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let tasks = TaskTracker::new();
-        let loops = take_connections(accepted, protocol, tokens, tasks.clone(), service);
+        let loops = take_connections(accepted, protocol, tokens, tasks.clone(), application);
         thread::Builder::new()
             .name(format!("worker-{number}"))
             .spawn(move || {
@@ -102,17 +97,14 @@ impl Worker {
     }
 }
 
-async fn take_connections<F, S, B>(
+async fn take_connections<A: Application>(
     mut accepted: UnboundedReceiver<Accepted>,
     protocol: Protocol,
     (closing, breaking): (CancellationToken, CancellationToken),
     tasks: TaskTracker,
-    service: F,
-) where
-    F: Fn(Peer) -> S,
-    S: Handler<B>,
-    B: AnswerBody,
-{
+    application: A,
+) {
+    let application = Arc::new(application);
     loop {
         let next = tokio::select! {
             () = breaking.cancelled() => return,
@@ -124,9 +116,10 @@ async fn take_connections<F, S, B>(
         let Ok(tcp) = TcpStream::from_std(tcp) else {
             continue;
         };
-        let (protocol, closing, service) = (protocol.clone(), closing.clone(), service(peer));
+        let (protocol, closing) = (protocol.clone(), closing.clone());
+        let application = application.clone();
         tasks.spawn(async move {
-            serve(tcp, peer.admission, protocol, closing, service).await;
+            serve(tcp, peer, protocol, closing, &*application).await;
             drop(place);
         });
     }

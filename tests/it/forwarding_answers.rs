@@ -77,8 +77,27 @@ async fn head_204_and_304_have_no_body_and_keep_their_fields() {
         wire.send("GET /x HTTP/1.1\r\nhost: a\r\n\r\n").await;
         let answer = wire.answer().await;
         assert_eq!((answer.status, answer.field("etag")), (304, Some("\"x\"")));
+        assert_eq!(answer.field("content-length"), Some("1234"));
     }
     assert_eq!(node.received().len(), 1);
+    let lines = site.log.wait_for("access", 2, |line| line["status"] == 304);
+    let lines = lines.await;
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["outcome"] == "complete" && line["bytes"] == 0)
+    );
+    let http2 = site
+        .client()
+        .http2()
+        .get(&site.url("/x"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (http2.status.as_u16(), http2.header("content-length")),
+        (304, Some("1234"))
+    );
 }
 
 #[tokio::test]

@@ -64,4 +64,5 @@ mod sso_token;
 mod state_flood;
 mod streaming;
 mod tls;
+mod unreadable;
 mod wire;
