@@ -2,11 +2,13 @@
 mod arriving;
 mod error;
 mod outgoing;
+mod patience;
 mod receipt;
 
 pub use arriving::Arriving;
 pub use error::BodyError;
 pub use outgoing::{Continue, Kept, Outgoing};
+pub use patience::Patience;
 pub use receipt::Receipted;
 
 use bytes::Bytes;

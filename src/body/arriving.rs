@@ -1,6 +1,5 @@
 //! A client's request body, read to its end also when nobody wants it.
-use super::BodyError;
-use crate::patience::Patience;
+use super::{BodyError, Patience};
 use bytes::Bytes;
 use http::{Version, header, request::Parts};
 use http_body::{Body as _, Frame, SizeHint};

@@ -1,5 +1,5 @@
 //! A connection's writer that gives up on a client who takes nothing.
-use crate::patience::Patience;
+use crate::body::Patience;
 use std::{
     io::{self, IoSlice},
     pin::Pin,
