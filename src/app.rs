@@ -3,7 +3,7 @@ mod connections;
 
 use crate::{
     admin::{AdminListener, Health},
-    auth::{Authenticator, SameSecret, Throttle},
+    auth::{Authenticator, SameSecret},
     config::{self, Config, SecretError},
     connection::{ConnectionError, Connections},
     endpoints::Endpoints,
@@ -152,7 +152,6 @@ impl App {
                 draining.clone(),
             ),
             auth,
-            throttle: Throttle::new(config.limits.failed_signins_per_client),
             trusted_proxies: config.listen.trusted_proxies.clone(),
             public_url: config.listen.public_url.clone(),
             silence: config.limits.idle_timeout,

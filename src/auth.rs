@@ -35,7 +35,7 @@ use ended::Ended;
 use holder::Holder;
 use http::Request;
 use renewal::Renewals;
-use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::SystemTime};
 use tokio::runtime::Handle;
 use url::Url;
 use verified::Verified;
@@ -54,6 +54,7 @@ struct Parts {
     public_url: Url,
     policy: Policy,
     providers: Vec<Arc<Provider>>,
+    throttle: Throttle,
     verified: Verified,
     ended: Ended,
     sessions: Sessions<SignedIn>,
@@ -150,6 +151,7 @@ impl Authenticator {
             inspected_body: config.limits.inspected_body,
             public_url: config.listen.public_url.clone(),
             policy: Policy::new(config),
+            throttle: Throttle::new(config.limits.failed_signins_per_client),
             verified: Verified::new(
                 config.cache.capacity,
                 config.cache.negative_ttl,
@@ -175,6 +177,7 @@ impl Authenticator {
         &self,
         request: Request<Arriving>,
         target: &Target,
+        client: IpAddr,
         now: SystemTime,
         seen: &mut Seen,
     ) -> Result<(Request<Body>, Decision), Failure> {
@@ -189,7 +192,7 @@ impl Authenticator {
                 Holder::Session(self.kept_good(session, now).await?)
             }
             Credential::ProviderToken(token, number) => {
-                self.bearer_of(token, number, now, seen).await?
+                self.bearer_of(token, number, client, now, seen).await?
             }
             Credential::Basic => return self.pass(request, self.0.pass_through.basic),
             Credential::Bearer => return self.pass(request, self.0.pass_through.bearer),
@@ -210,21 +213,27 @@ impl Authenticator {
         ))
     }
 
-    /// Replaces a token that the SQL node did not take.
+    /// Replaces a token that the SQL node did not take. `None`: it takes none lately.
     ///
     /// # Errors
     /// The SQL node's refusal, or that it cannot be asked.
-    pub async fn renew(&self, refused: &Injection, now: SystemTime) -> Result<Injection, Failure> {
+    pub async fn renew(
+        &self,
+        refused: &Injection,
+        now: SystemTime,
+    ) -> Result<Option<Injection>, Failure> {
         let tokens = &self.0.tokens;
-        tokens.forget(refused.key, &refused.token);
+        if !tokens.forget(refused.key, &refused.token, now) {
+            return Ok(None);
+        }
         let token = tokens
             .token(refused.key, || refused.application.clone(), now)
             .await;
         let token = token.map_err(|error| Failure::from(&*error))?;
-        Ok(Injection {
+        Ok(Some(Injection {
             token,
             ..refused.clone()
-        })
+        }))
     }
 
     /// The credential of a request.
@@ -284,6 +293,11 @@ impl Authenticator {
         &self.0.sessions
     }
 
+    /// Failed sign-ins by client.
+    pub fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
     /// The configured providers, in their order.
     pub fn providers(&self) -> &[Arc<Provider>] {
         &self.0.providers
@@ -293,6 +307,7 @@ impl Authenticator {
         &self,
         token: Secret,
         number: Option<usize>,
+        client: IpAddr,
         now: SystemTime,
         seen: &mut Seen,
     ) -> Result<Holder, Failure> {
@@ -301,8 +316,9 @@ impl Authenticator {
         if !provider.config().flows.contains(&Flow::Token) {
             return Err(Failure::Token(TokenFault::Type));
         }
-        let verified = &self.0.verified;
-        let found = verified.identity(&token, (number, provider), now).await?;
+        let (verified, turns) = (&self.0.verified, || self.turns(client));
+        let found = verified.identity(&token, (number, provider), turns, now);
+        let found = found.await?;
         seen.cache_hit = Some(found.was_cached);
         Ok(Holder::Bearer {
             identity: found.identity,

@@ -60,6 +60,8 @@ pub enum Failure {
     TooManyFailures(Duration),
     /// The client began too many sign-ins with a device code; when it may try again.
     TooManyDeviceGrants(Duration),
+    /// The identity has too many sessions; when it may try again.
+    TooManySessions(Duration),
     /// Too many clients wait for one device code; when one may try again.
     TooManyWaiters(Duration),
     /// The session of a device code was picked up before.
@@ -155,6 +157,7 @@ impl Failure {
             Self::MediaType => (415, REFUSED, -1254, "the body must be application/json".into()),
             Self::TooManyFailures(_) => (429, LIMITED, -1100, "too many failed sign-ins from this address; wait".into()),
             Self::TooManyDeviceGrants(_) => (429, LIMITED, -1100, "too many sign-ins of this address wait for their approval; finish them, or wait".into()),
+            Self::TooManySessions(_) => (429, LIMITED, -1100, "too many sessions of this identity; use one again, sign out of some, or wait".into()),
             Self::TooManyWaiters(_) => (429, LIMITED, -1100, "too many clients wait for this code; wait".into()),
             Self::DeviceCodeUsed => (400, REFUSED, -1203, "the session of this code was picked up already; begin again".into()),
             Self::NoProvider => (404, REFUSED, -1201, "no OpenID provider signs in to this database".into()),
@@ -178,6 +181,7 @@ impl Failure {
         match self {
             Self::TooManyFailures(wait)
             | Self::TooManyDeviceGrants(wait)
+            | Self::TooManySessions(wait)
             | Self::TooManyWaiters(wait) => Some(*wait),
             Self::Provider(OAuthError::TemporarilyUnavailable)
             | Self::ProviderUnreachable

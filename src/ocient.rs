@@ -94,6 +94,8 @@ struct State {
     token: Option<Arc<OcientToken>>,
     /// No renewal before this instant: the last one failed.
     renew_after: Option<SystemTime>,
+    /// Tokens that the SQL node did not take, since the instant.
+    forgotten: Option<(SystemTime, u32)>,
     /// The SQL node said no; it is not asked again before the instant.
     refused: Option<(SystemTime, Arc<OcientError>)>,
 }
@@ -103,6 +105,11 @@ const UNUSED: Duration = Duration::from_secs(24 * 3600);
 
 /// Pause after a failed renewal; the token is good for half its life yet.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
+
+/// Tokens of one key that are replaced within [`RENEWAL_PAUSE`] because the SQL node did not take
+/// them: one a second. A node that restarts forgets one; a node that refuses what it has just issued, whether
+/// it is broken or the statement brings it about, is not asked for more with every request.
+const MAX_FORGOTTEN: u32 = 10;
 
 /// How long the SQL node's refusal counts without asking again, so that a client that
 /// repeats its request cannot pass the load on.
@@ -163,6 +170,9 @@ impl OcientTokens {
             .slots
             .get(&key)
             .and_then(|slot| slot.lock().token.clone());
+        if let Some(token) = old.as_ref().filter(|token| !token.is_expired(now)) {
+            return Ok(token.clone()); // obtained between the two looks: not one to be renewed
+        }
         self.start(key, application(), old, now)
             .await
             .unwrap_or_else(|| Err(Arc::new(OcientError::Interrupted)))
@@ -199,18 +209,28 @@ impl OcientTokens {
         self.slots.get_with(key, slot);
     }
 
-    /// Forgets `refused`, which the SQL node did not take; a newer one stays.
-    pub fn forget(&self, key: TokenKey, refused: &Arc<OcientToken>) {
-        if let Some(slot) = self.slots.get(&key) {
-            let mut state = slot.lock();
-            if state
-                .token
-                .as_ref()
-                .is_some_and(|token| Arc::ptr_eq(token, refused))
-            {
-                state.token = None;
+    /// Forgets `refused`, which the SQL node did not take; a newer one stays. False: that has
+    /// happened too often lately, and another one would be of no use either.
+    pub fn forget(&self, key: TokenKey, refused: &Arc<OcientToken>, now: SystemTime) -> bool {
+        let Some(slot) = self.slots.get(&key) else {
+            return true;
+        };
+        let mut state = slot.lock();
+        let is_refused = |token: &Arc<OcientToken>| Arc::ptr_eq(token, refused);
+        if state.token.as_ref().is_some_and(is_refused) {
+            // A clock that was set back begins anew, too.
+            let recent = state.forgotten.filter(|(since, _)| {
+                now.duration_since(*since)
+                    .is_ok_and(|age| age < RENEWAL_PAUSE)
+            });
+            let (since, count) = recent.unwrap_or((now, 0));
+            if count >= MAX_FORGOTTEN {
+                return false;
             }
+            state.forgotten = Some((since, count + 1));
+            state.token = None;
         }
+        true
     }
 
     /// Forgets whatever `key` has: its session has ended.
@@ -288,6 +308,7 @@ impl OcientTokens {
             Ok(token) => {
                 *state = State {
                     token: Some(token.clone()),
+                    forgotten: state.forgotten,
                     ..State::default()
                 }
             }

@@ -9,7 +9,7 @@ pub use answer::AnswerBody;
 pub use worker::WorkerProxy;
 
 use crate::{
-    auth::{Authenticator, Decision, Seen, Throttle, WINDOW},
+    auth::{Authenticator, Decision, Seen, WINDOW},
     body::{Arriving, Body},
     endpoints::{Endpoints, Reply, Visit},
     failure::Failure,
@@ -44,8 +44,6 @@ pub struct Shared {
     pub auth: Authenticator,
     /// What we answer ourselves.
     pub endpoints: Endpoints,
-    /// Failed sign-ins by client.
-    pub throttle: Throttle,
     /// Proxies whose word about the client is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Who we are to clients.
@@ -202,7 +200,7 @@ impl Proxy {
         let (request, decision) = self
             .shared
             .auth
-            .decide(request, target, visit.now, seen)
+            .decide(request, target, visit.client, visit.now, seen)
             .await?;
         let request = self.prepare(request, visit.request_id);
         match decision {
@@ -219,7 +217,8 @@ impl Proxy {
         reader: Reader,
         seen: &Seen,
     ) -> Response<Body> {
-        let throttled = failure.is_failed_sign_in() && self.shared.throttle.is_over(visit.client);
+        let throttled =
+            failure.is_failed_sign_in() && self.shared.auth.throttle().is_over(visit.client);
         let failure = if throttled {
             Failure::TooManyFailures(WINDOW)
         } else {

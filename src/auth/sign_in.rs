@@ -1,5 +1,8 @@
 //! From a proven sign-in to a session, and from a session to its end.
-use super::{Authenticator, Fresh, SignedIn, holder::session_key, verified::key_of};
+use super::{
+    Authenticator, Fresh, SignedIn, WINDOW, ended::names, holder::session_key, throttle::Turns,
+    verified::key_of,
+};
 use crate::{
     config::CredentialMode,
     failure::Failure,
@@ -9,7 +12,7 @@ use crate::{
     session::{Session, SessionKey, SessionToken},
     telemetry::chain,
 };
-use std::{sync::Arc, time::SystemTime};
+use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
 impl Authenticator {
     /// Verifies a provider token that a client brings to be signed in with. The work is the
@@ -22,23 +25,26 @@ impl Authenticator {
         provider: Arc<Provider>,
         token: Secret,
         expect: Expect<'static>,
+        client: IpAddr,
         now: SystemTime,
     ) -> Result<Fresh, Failure> {
-        let verifying = self.0.control.spawn(async move {
-            let identity = provider.verify(&token, expect, now).await;
+        let (verified, turns) = (self.0.verified.clone(), self.turns(client));
+        let proving = self.0.control.spawn(async move {
+            let identity = verified.once(&token, &provider, expect, turns, now).await;
             identity.map(|identity| Fresh {
                 identity,
                 proof: token,
                 refresh_token: None,
             })
         });
-        let proven = verifying.await.map_err(|_| Failure::Internal)?;
-        let fresh = proven.map_err(|error| {
-            tracing::info!(error = chain(&error), "token refused");
-            Failure::from(&error)
-        })?;
+        let fresh = proving.await.map_err(|_| Failure::Internal)??;
         self.check_not_ended(&fresh.identity, now)?;
         Ok(fresh)
+    }
+
+    /// The turns in which new tokens of a client are verified; `None`: as they come.
+    pub(super) fn turns(&self, client: IpAddr) -> Option<Turns> {
+        self.0.throttle.turns(client)
     }
 
     /// Begins a session for `database`. Where the SQL node judges identities itself, it is
@@ -57,6 +63,7 @@ impl Authenticator {
             .policy
             .decide(&fresh.identity, database)
             .ok_or(Failure::NotGranted)?;
+        self.check_room(&fresh.identity).await?;
         let mut record = SignedIn::new(fresh, granted.database().to_owned());
         let mut exchanged = None;
         if self.0.mode == CredentialMode::Exchange {
@@ -120,6 +127,19 @@ impl Authenticator {
             config.name == identity.provider() && config.issuer == identity.issuer()
         };
         self.0.providers.iter().find(proved)
+    }
+
+    /// One identity must not fill the store: a session that is refused hurts it alone, and to end
+    /// its oldest instead would let whoever has a token of it sign it out.
+    async fn check_room(&self, identity: &Identity) -> Result<(), Failure> {
+        let person = names(identity).swap_remove(0);
+        let has_room = self.0.sessions.has_room(&person).await.map_err(|error| {
+            tracing::warn!(error = chain(&error), "sessions not counted");
+            Failure::from(&error)
+        })?;
+        has_room
+            .then_some(())
+            .ok_or(Failure::TooManySessions(WINDOW))
     }
 
     fn check_not_ended(&self, identity: &Identity, now: SystemTime) -> Result<(), Failure> {

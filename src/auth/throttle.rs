@@ -1,5 +1,13 @@
-//! Counts failed sign-ins per client address.
-use moka::sync::Cache;
+//! Counts failed sign-ins per client address, and keeps those who guess to themselves.
+//!
+//! A client whose failures of a minute are used up is told 429 for every further one. Its good
+//! credentials work on, the new ones too: an office behind one address has one broken program and
+//! a hundred that are not. So nothing is refused unseen, and cost is bounded otherwise: known
+//! tokens and tokens refused a moment ago are answered from memory, malformed ones without a key,
+//! unknown keys are looked for once in ten seconds for everybody; and what is left, the check of
+//! a signature, is done for such a client one at a time. That takes some 50 µs: a flood keeps one
+//! core busy at most, and a good token in the midst of it waits for those before it, not longer.
+use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{
     net::{IpAddr, Ipv6Addr},
     sync::{
@@ -8,30 +16,50 @@ use std::{
     },
     time::Duration,
 };
+use tokio::sync::Semaphore;
 
 /// Failures of each client address within the present minute. It only counts: a good
 /// credential is never asked about and never delayed.
 #[derive(Clone, Debug)]
 pub struct Throttle {
-    counts: Cache<IpAddr, Arc<AtomicU32>>,
+    clients: Cache<IpAddr, Arc<Client>>,
     limit: u32,
+}
+
+/// The turns of one client: a permit is held for the check of one signature.
+pub(super) type Turns = Arc<Semaphore>;
+
+#[derive(Debug)]
+struct Client {
+    failures: AtomicU32,
+    turns: Turns,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            failures: AtomicU32::new(0),
+            turns: Arc::new(Semaphore::new(1)),
+        }
+    }
 }
 
 /// `limits.failed_signins_per_client` is per this time.
 pub const WINDOW: Duration = Duration::from_secs(60);
 
-/// Addresses remembered at most, some 10 MiB. An attacker with more of them gets more guesses
+/// Addresses remembered at most, some 20 MiB. An attacker with more of them gets more guesses
 /// at 256-bit secrets, which does not matter.
 const MAX_ADDRESSES: u64 = 100_000;
 
 impl Throttle {
     /// `limit`: failures per minute; 0: no limit.
     pub fn new(limit: u32) -> Self {
-        let counts = Cache::builder()
+        let clients = Cache::builder()
             .max_capacity(MAX_ADDRESSES)
+            .eviction_policy(EvictionPolicy::lru()) // the newest is never the one left out
             .time_to_live(WINDOW)
             .build();
-        Self { counts, limit }
+        Self { clients, limit }
     }
 
     /// Counts a failure of `client`; says whether it is one too many.
@@ -39,14 +67,24 @@ impl Throttle {
         if self.limit == 0 {
             return false;
         }
-        let count = self.counts.get_with(network(client), Arc::default);
-        count.fetch_add(1, Ordering::Relaxed) >= self.limit
+        let client = self.clients.get_with(network(client), Arc::default);
+        client.failures.fetch_add(1, Ordering::Relaxed) >= self.limit
     }
 
     /// Whether the next failure of `client` would be one too many; counts nothing.
     pub fn is_spent(&self, client: IpAddr) -> bool {
-        let count = self.counts.get(&network(client));
-        self.limit > 0 && count.is_some_and(|count| count.load(Ordering::Relaxed) >= self.limit)
+        self.spent(client).is_some()
+    }
+
+    /// The turns in which `client` is served if the next failure would be one too many.
+    pub(super) fn turns(&self, client: IpAddr) -> Option<Turns> {
+        Some(self.spent(client)?.turns.clone())
+    }
+
+    fn spent(&self, client: IpAddr) -> Option<Arc<Client>> {
+        let client = self.clients.get(&network(client))?;
+        let is_spent = client.failures.load(Ordering::Relaxed) >= self.limit;
+        (self.limit > 0 && is_spent).then_some(client)
     }
 }
 
@@ -91,6 +129,30 @@ mod tests {
         assert!(throttle.is_spent(client));
         let unlimited = Throttle::new(0);
         assert!(!unlimited.is_over(client) && !unlimited.is_spent(client));
+    }
+
+    #[test]
+    fn a_client_has_turns_once_its_failures_are_used_up_and_always_the_same() {
+        let throttle = Throttle::new(1);
+        let (one, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        assert!(throttle.turns(one).is_none());
+        throttle.is_over(one);
+        let turns = throttle.turns(one).unwrap();
+        let _turn = turns.try_acquire().unwrap();
+        assert!(throttle.turns(one).unwrap().try_acquire().is_err());
+        assert!(throttle.turns(other).is_none());
+    }
+
+    #[test]
+    fn any_number_of_addresses_takes_bounded_memory_and_the_newest_is_counted() {
+        let throttle = Throttle::new(1);
+        for number in 0..150_000_u32 {
+            let client = IpAddr::from((0x0a00_0000 + number).to_be_bytes());
+            throttle.is_over(client);
+            assert!(number % 1000 != 0 || throttle.is_spent(client), "{number}");
+        }
+        throttle.clients.run_pending_tasks();
+        assert!(throttle.clients.entry_count() <= MAX_ADDRESSES);
     }
 
     #[test]

@@ -1,19 +1,20 @@
 //! Provider tokens that were verified, and lately refused ones. Facts, not decisions.
-use super::ended::Ended;
+use super::{ended::Ended, throttle::Turns};
 use crate::{
     failure::Failure,
     oidc::{Expect, Identity, KeysVersion, Provider, TokenFault},
     secret::Secret,
     single_flight::SingleFlight,
+    telemetry::chain,
 };
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use moka::sync::Cache;
 use std::{
     collections::HashSet,
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore};
 
 /// SHA-256 of a token: the caches hold no token that anybody could use.
 pub(super) type TokenDigest = [u8; 32];
@@ -83,6 +84,7 @@ impl Verified {
         &self,
         token: &Secret,
         (number, provider): (usize, &Arc<Provider>),
+        turns: impl FnOnce() -> Option<Turns>,
         now: SystemTime,
     ) -> Result<Found, Failure> {
         let key = (number, key_of(token));
@@ -101,7 +103,11 @@ impl Verified {
             return Err(failure);
         }
         let (this, provider, token) = (self.clone(), provider.clone(), token.clone());
-        let work = move || async move { this.verify(key, &provider, &token, now).await };
+        let turns = turns();
+        let work = move || async move {
+            this.verify(key, &provider, &token, turns.as_deref(), now)
+                .await
+        };
         let identity = self
             .verifying
             .run(key, work)
@@ -110,6 +116,34 @@ impl Verified {
         Ok(Found {
             identity,
             was_cached: false,
+        })
+    }
+
+    /// Who `token` proves its bearer to be, asked once and remembered only if it is refused.
+    ///
+    /// # Errors
+    /// As [`identity`](Self::identity).
+    pub(super) async fn once(
+        &self,
+        token: &Secret,
+        provider: &Provider,
+        expect: Expect<'static>,
+        turns: Option<Turns>,
+        now: SystemTime,
+    ) -> Result<Identity, Failure> {
+        // Not an entry of `identity`: its digest is of more than the token.
+        let key = (0, key_as(token, provider, expect));
+        if let Some(failure) = self.bad.get(&key) {
+            return Err(failure);
+        }
+        let judged = provider.verify_by_keys(token, expect, now, turns.as_deref());
+        judged.await.map(|(identity, _)| identity).map_err(|error| {
+            tracing::info!(error = chain(&error), "token refused");
+            let failure = Failure::from(&error);
+            if is_the_tokens_fault(&failure) {
+                self.bad.insert(key, failure.clone());
+            }
+            failure
         })
     }
 
@@ -143,9 +177,11 @@ impl Verified {
         key: Judged,
         provider: &Provider,
         token: &Secret,
+        turns: Option<&Semaphore>,
         now: SystemTime,
     ) -> Result<Arc<Identity>, Failure> {
-        match provider.verify_by_keys(token, Expect::Bearer, now).await {
+        let judged = provider.verify_by_keys(token, Expect::Bearer, now, turns);
+        match judged.await {
             Ok((identity, keys)) => {
                 let identity = Arc::new(identity);
                 let known = Known {
@@ -181,6 +217,16 @@ fn is_the_tokens_fault(failure: &Failure) -> bool {
 
 /// Bounds memory alone: a token that lives longer is verified again once a day.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// The key of a token's refusal as one kind of token: as another kind it may be good.
+fn key_as(token: &Secret, provider: &Provider, expect: Expect<'static>) -> TokenDigest {
+    let mut hash = Context::new(&SHA256);
+    hash.update(format!("{expect:?} {:?}", provider.config().name).as_bytes());
+    hash.update(&key_of(token));
+    let mut key = [0; 32];
+    key.copy_from_slice(hash.finish().as_ref());
+    key
+}
 
 /// The key of a token in every cache.
 pub(super) fn key_of(token: &Secret) -> TokenDigest {

@@ -43,7 +43,7 @@ impl Endpoints {
         let fresh = self
             .0
             .auth
-            .prove(provider, token, expect, visit.now)
+            .prove(provider, token, expect, visit.client, visit.now)
             .await?;
         seen.identity = Some(fresh.identity.username().to_owned());
         let (token, session) = self.0.auth.sign_in(fresh, database, visit.now).await?;

@@ -85,6 +85,12 @@ fn every_failure_has_its_row() {
             -1100,
         ),
         (
+            Failure::TooManySessions(Duration::from_secs(60)),
+            429,
+            "57011",
+            -1100,
+        ),
+        (
             Failure::TooManyWaiters(Duration::from_secs(5)),
             429,
             "57011",

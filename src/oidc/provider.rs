@@ -16,6 +16,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
+use tokio::sync::Semaphore;
 
 /// One provider: what it said about itself, its keys, and the way to it.
 pub struct Provider {
@@ -28,6 +29,14 @@ impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Provider({:?})", self.config().name)
     }
+}
+/// Does `work`, which waits for nothing, while a permit of `turns` is held.
+async fn in_turn<T>(turns: Option<&Semaphore>, work: impl FnOnce() -> T) -> T {
+    let _turn = match turns {
+        Some(turns) => turns.acquire().await.ok(), // nobody closes them
+        None => None,
+    };
+    work()
 }
 
 impl Provider {
@@ -95,12 +104,14 @@ impl Provider {
         now: SystemTime,
         trace: &mut Trace,
     ) -> Result<Identity, OidcError> {
-        let judged = self.judge_by_keys(token, expect, now, trace).await;
+        let judged = self.judge_by_keys(token, expect, now, trace, None).await;
         judged.map(|(identity, _)| identity)
     }
 
     /// As [`verify`](Self::verify), with the keys that it was judged by: whoever remembers the
-    /// identity has to ask again when [`keys_version`](Self::keys_version) is another.
+    /// identity has to ask again when [`keys_version`](Self::keys_version) is another. With
+    /// `turns`, the signature is checked while one of its permits is held; nobody who has one
+    /// waits for the network.
     ///
     /// # Errors
     /// The token's fault, or no keys to judge it by.
@@ -109,8 +120,9 @@ impl Provider {
         token: &Secret,
         expect: Expect<'_>,
         now: SystemTime,
+        turns: Option<&Semaphore>,
     ) -> Result<(Identity, KeysVersion), OidcError> {
-        self.judge_by_keys(token, expect, now, &mut Trace::default())
+        self.judge_by_keys(token, expect, now, &mut Trace::default(), turns)
             .await
     }
 
@@ -120,9 +132,10 @@ impl Provider {
         expect: Expect<'_>,
         now: SystemTime,
         trace: &mut Trace,
+        turns: Option<&Semaphore>,
     ) -> Result<(Identity, KeysVersion), OidcError> {
         let jws = trace.check(Rule::Form, Jws::parse(token.expose()))?;
-        self.with_keys(|keys| {
+        self.with_keys(turns, |keys| {
             let identity = verify::verify(self.config(), keys, &jws, expect, now, trace)?;
             Ok((identity, keys.version()))
         })
@@ -139,19 +152,22 @@ impl Provider {
         now: SystemTime,
     ) -> Result<LogoutToken, OidcError> {
         let jws = Jws::parse(token.expose())?;
-        self.with_keys(|keys| verify::verify_logout(self.config(), keys, &jws, now))
-            .await
+        self.with_keys(None, |keys| {
+            verify::verify_logout(self.config(), keys, &jws, now)
+        })
+        .await
     }
 
     async fn with_keys<T>(
         &self,
+        turns: Option<&Semaphore>,
         mut judge: impl FnMut(&KeySet) -> Result<T, TokenFault>,
     ) -> Result<T, OidcError> {
         let keys = self.known_keys().await?;
-        match judge(&keys) {
+        match in_turn(turns, || judge(&keys)).await {
             Err(TokenFault::UnknownKey) => {
                 let keys = self.newer_keys().await?;
-                Ok(judge(&keys)?)
+                Ok(in_turn(turns, || judge(&keys)).await?)
             }
             judged => Ok(judged?),
         }

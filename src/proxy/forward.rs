@@ -83,7 +83,7 @@ impl Proxy {
             return Ok(answer);
         }
         match (kept.whole(), self.shared.auth.renew(&injection, now).await) {
-            (Some(body), Ok(renewed)) => {
+            (Some(body), Ok(Some(renewed))) => {
                 let body = outgoing(Body::from(body));
                 let answer = self.send_as(&head, body, &renewed).await?;
                 Ok(without_cookies(finish(answer)))

@@ -10,6 +10,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+/// Sessions of one name at a time: people have a few, programs that sign in for every job some
+/// hundreds an hour. A thousandth of all, so that nobody takes the room of everybody; and as many
+/// as one look at the store finds.
+const MAX_NAMED: usize = AT_ONCE;
+
 impl<R: Record> Sessions<R> {
     /// The live session as the store has it this moment, not marked as used.
     pub async fn current(
@@ -20,6 +25,16 @@ impl<R: Record> Sessions<R> {
         let session = self.shared.load(*key).await?;
         let live = session.filter(|session| session.is_live(now));
         Ok(live.map(Arc::new))
+    }
+
+    /// Whether one more session of `name` may begin: [`MAX_NAMED`] are the most. Sessions that ended a
+    /// few minutes ago may count still, and some that begin at the same moment do not.
+    pub async fn has_room(&self, name: &[u8]) -> Result<bool, SessionError> {
+        let mut count = 0;
+        for mark in self.shared.ring.marks(name) {
+            count += self.shared.store.marked(mark, None).await?.len();
+        }
+        Ok(count < MAX_NAMED)
     }
 
     /// Ends every session that has `name` and is meant, and tells `ended` of each. A session that

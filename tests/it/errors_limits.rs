@@ -60,6 +60,44 @@ async fn guessing_is_told_to_wait_while_good_tokens_of_the_same_client_are_serve
 }
 
 #[tokio::test]
+async fn a_flood_of_bad_tokens_from_one_address_never_makes_a_good_one_there_fail() {
+    let limit = |settings: &mut Settings| settings.set("limits", "failed_signins_per_client", "5");
+    let site = Site::with(limit).await;
+    let known = site.id_token("alice");
+    assert_eq!(site.query_as(&known).await.status, 200);
+    let mint = |number: u32, signer: SignedWith| {
+        site.token(|token| token.claim("n", number).signed_with(signer))
+    };
+    let client = site.client().http2().connect(&site.origin()).await.unwrap();
+    let query = async |token: &str| {
+        let request = client.get("/v1/execute?statement=select+1").bearer(token);
+        request.send().await.unwrap()
+    };
+    for round in 0..5 {
+        let bad: Vec<String> = (0..100)
+            .map(|number| mint(round * 1000 + number, SignedWith::Garbled))
+            .collect();
+        let new: Vec<String> = (0..10)
+            .map(|number| mint(round * 1000 + 500 + number, SignedWith::CurrentKey))
+            .collect();
+        let (flood, new, old) = tokio::join!(
+            join_all(bad.iter().map(|token| query(token))),
+            join_all(new.iter().map(|token| query(token))),
+            join_all((0..10).map(|_| query(&known))),
+        );
+        for answer in new.iter().chain(&old) {
+            assert_eq!(answer.status, 200, "round {round}: {}", answer.text());
+        }
+        for answer in flood.iter().filter(|_| round > 0) {
+            assert_eq!(answer.status, 429, "round {round}: {}", answer.text());
+            assert_eq!(answer.header("retry-after"), Some("60"), "round {round}");
+        }
+        assert!(flood.iter().all(|answer| answer.status != 200));
+    }
+    assert_eq!(site.exchange(&site.id_token("carol")).await.status, 200);
+}
+
+#[tokio::test]
 async fn many_good_requests_at_once_are_no_guesses() {
     let limit = |settings: &mut Settings| settings.set("limits", "failed_signins_per_client", "1");
     let site = Site::with(limit).await;

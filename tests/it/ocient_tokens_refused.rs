@@ -89,6 +89,19 @@ async fn a_request_without_a_body_is_repeated_too() {
 }
 
 #[tokio::test]
+async fn a_node_that_refuses_every_token_is_not_asked_for_one_with_every_request() {
+    let site = Site::start().await;
+    let session = site.session_of("alice", RETAIL).await;
+    let before = site.node.token_exchanges().sso_token;
+    site.node.answer_next(1000, CannedAnswer::unauthorized());
+    for _ in 0..30 {
+        let answer = site.query_as(&session).await;
+        assert_refused_by_node(&answer, 401, -1208);
+    }
+    assert_eq!(site.node.token_exchanges().sso_token - before, 10);
+}
+
+#[tokio::test]
 async fn a_node_that_refuses_again_is_believed() {
     let site = Site::start().await;
     let session = site.session_of("alice", RETAIL).await;

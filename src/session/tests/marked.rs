@@ -40,6 +40,21 @@ async fn every_session_of_a_name_ends_and_no_other() {
 }
 
 #[tokio::test]
+async fn one_name_has_room_for_a_thousand_sessions_and_others_are_not_its_concern() {
+    let folder = TempDir::new().unwrap();
+    let sessions = open(&config(Store::Memory, folder.path())).await;
+    let mut last = None;
+    for number in 0..1000 {
+        assert!(sessions.has_room(b"alice").await.unwrap(), "{number}");
+        last = Some(sessions.create(alice(), start()).await.unwrap().0);
+    }
+    assert!(!sessions.has_room(b"alice").await.unwrap());
+    assert!(sessions.has_room(b"bob").await.unwrap());
+    sessions.end(&last.unwrap().key()).await.unwrap();
+    assert!(sessions.has_room(b"alice").await.unwrap());
+}
+
+#[tokio::test]
 async fn a_session_is_found_by_its_present_name_alone() {
     let folder = TempDir::new().unwrap();
     for (name, sessions) in every_kind(&folder).await {
