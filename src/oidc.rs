@@ -28,6 +28,7 @@ mod metadata;
 mod mint;
 mod owner;
 mod provider;
+mod pushed;
 mod remote;
 mod renewal;
 mod sign_in;

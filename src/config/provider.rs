@@ -2,6 +2,7 @@
 use super::{
     addresses::issuer,
     algorithm::Algorithm,
+    authorization::Authorization,
     client_auth::ClientAuth,
     fault::Fault,
     pattern::{Pattern, pattern},
@@ -27,6 +28,8 @@ pub struct Provider {
     pub client_auth: ClientAuth,
     /// Asked for at sign-in; holds `openid`. Default `openid`, `profile`, `email`.
     pub scopes: Vec<String>,
+    /// What else a sign-in by browser asks for.
+    pub authorization: Authorization,
     /// Accepted in access tokens besides `client_id`; default none.
     pub audiences: Vec<String>,
     /// Signatures that tokens may have; default RS256, PS256, ES256, ES384, EdDSA.
@@ -86,6 +89,7 @@ impl Provider {
         let client_id = section.required("client_id", string(text));
         let client_auth = ClientAuth::read(section);
         let scopes = scopes(section);
+        let authorization = Authorization::read(section);
         let audiences = section.list("audiences", "[]", string(text));
         let algorithms = Algorithm::list(section);
         let clock_skew = clock_skew(section);
@@ -108,6 +112,7 @@ impl Provider {
             client_id,
             client_auth: client_auth?,
             scopes: scopes?,
+            authorization: authorization?,
             audiences: audiences?,
             algorithms: algorithms?,
             clock_skew: clock_skew?,

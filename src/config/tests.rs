@@ -1,4 +1,5 @@
 //! Tests of the whole loader.
+mod authorization;
 mod client_auth;
 mod connections;
 mod files;

@@ -122,7 +122,13 @@ impl Endpoints {
         let redirect_uri = self.redirect_uri(&attempt.callback);
         let (verifier, nonce) = (&attempt.verifier, &attempt.nonce);
         let redeemed = provider
-            .redeem(&code, verifier, &redirect_uri, nonce, visit.now)
+            .redeem(
+                &code,
+                verifier,
+                &redirect_uri,
+                (nonce, attempt.started_at),
+                visit.now,
+            )
             .await;
         let signed_in = redeemed.map_err(|error| failed(&error))?;
         Ok(Fresh {

@@ -65,7 +65,13 @@ impl Endpoints {
             let code = self.code(&provider, &fields).await?;
             let redirect_uri = self.redirect_uri(&attempt.callback);
             let (verifier, nonce) = (&attempt.verifier, &attempt.nonce);
-            let tokens = provider.connect(&code, verifier, &redirect_uri, nonce, visit.now);
+            let tokens = provider.connect(
+                &code,
+                verifier,
+                &redirect_uri,
+                (nonce, attempt.started_at),
+                visit.now,
+            );
             tokens.await.map_err(|error| {
                 tracing::warn!(error = chain(&error), "connection failed");
                 Failure::from(&error)

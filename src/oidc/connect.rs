@@ -20,6 +20,7 @@ pub struct Tokens {
 
 impl Provider {
     /// Exchanges an authorization code for tokens; an ID token among them is verified.
+    /// `proof`: the attempt's nonce, and when it began.
     ///
     /// # Errors
     /// The provider refuses, cannot be reached or answers nonsense, or its ID token breaks a
@@ -29,9 +30,10 @@ impl Provider {
         code: &Secret,
         verifier: &Secret,
         redirect_uri: &Url,
-        nonce: &Secret,
+        proof: (&Secret, SystemTime),
         now: SystemTime,
     ) -> Result<Tokens, OidcError> {
+        let (nonce, begun_at) = proof;
         let discovered = self.discovered().await?;
         let started = Instant::now();
         let exchange = self
@@ -43,6 +45,7 @@ impl Provider {
             Some(id_token) => {
                 let expect = Expect::SignIn {
                     nonce,
+                    begun_at,
                     access_token: answer.access_token(),
                     code,
                 };

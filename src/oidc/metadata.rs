@@ -19,6 +19,10 @@ pub(super) struct Metadata {
     pub(super) token_endpoint_auth_methods_supported: Option<Vec<String>>,
     pub(super) token_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
     mtls_endpoint_aliases: Option<MtlsEndpoints>,
+    /// RFC 9126 section 5.
+    pub(super) pushed_authorization_request_endpoint: Option<Url>,
+    #[serde(default)]
+    pub(super) require_pushed_authorization_requests: bool,
     /// RFC 8628 section 4.
     pub(super) device_authorization_endpoint: Option<Url>,
     /// RFC 9207 section 3.
@@ -32,6 +36,7 @@ struct MtlsEndpoints {
     token_endpoint: Option<TokenUrl>,
     revocation_endpoint: Option<RevocationUrl>,
     device_authorization_endpoint: Option<Url>,
+    pushed_authorization_request_endpoint: Option<Url>,
 }
 
 /// Why a document is not the metadata of the configured provider.
@@ -77,6 +82,12 @@ impl Metadata {
         self.device_authorization_endpoint = aliases
             .device_authorization_endpoint
             .or(self.device_authorization_endpoint.take());
+        // Only in the place of one that is there: to push or not is not the alias's to say.
+        if let Some(endpoint) = &mut self.pushed_authorization_request_endpoint
+            && let Some(alias) = aliases.pushed_authorization_request_endpoint
+        {
+            *endpoint = alias;
+        }
     }
 
     /// The first endpoint without TLS; on loopback it may be missing if the issuer, too, is
@@ -108,6 +119,14 @@ impl Metadata {
                 self.device_authorization_endpoint.as_ref(),
             ),
             ("mtls device_authorization_endpoint", mtls_device),
+            (
+                "pushed_authorization_request_endpoint",
+                self.pushed_authorization_request_endpoint.as_ref(),
+            ),
+            (
+                "mtls pushed_authorization_request_endpoint",
+                aliases.and_then(|aliases| aliases.pushed_authorization_request_endpoint.as_ref()),
+            ),
         ];
         endpoints.into_iter().find_map(|(name, url)| {
             let url = url?;

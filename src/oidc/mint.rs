@@ -191,6 +191,7 @@ pub(super) fn rules() -> Provider {
         client_id: "ocient".to_owned(),
         client_auth: crate::config::ClientAuth::default(),
         scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
+        authorization: crate::config::Authorization::default(),
         audiences: Vec::new(),
         algorithms: vec![
             Algorithm::RS256,

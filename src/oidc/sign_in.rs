@@ -6,7 +6,7 @@ use super::{
     Expect, Identity, OidcError, TokenFault, provider::Provider, remote::Discovered,
     token_answer::TokenAnswer,
 };
-use crate::secret::Secret;
+use crate::{config, secret::Secret};
 use openidconnect::{
     AuthenticationFlow, ClientId, CsrfToken, EndpointNotSet, EndpointSet, IssuerUrl, JsonWebKeySet,
     Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
@@ -57,7 +57,7 @@ impl Provider {
     /// Where to send the browser.
     ///
     /// # Errors
-    /// Discovery was needed and failed.
+    /// Discovery or a pushed request was needed and failed.
     pub async fn authorization_url(&self, attempt: &Attempt<'_>) -> Result<Url, OidcError> {
         let discovered = self.discovered().await?;
         let state = CsrfToken::new(attempt.state.to_owned());
@@ -69,16 +69,21 @@ impl Provider {
         let scopes = self.config().scopes.iter();
         let scopes = scopes.filter(|scope| *scope != "openid").cloned();
         let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
-        let (url, _state, _nonce) = self
-            .library_client(&discovered)?
+        let client = self.library_client(&discovered)?;
+        let request = client
             .authorize_url(flow, || state, || nonce)
             .add_scopes(scopes.map(Scope::new))
             .set_pkce_challenge(challenge)
             .set_redirect_uri(Cow::Owned(RedirectUrl::from_url(
                 attempt.redirect_uri.clone(),
-            )))
+            )));
+        let wishes = wishes(&self.config().authorization).into_iter();
+        let (url, _state, _nonce) = wishes
+            .fold(request, |request, (name, value)| {
+                request.add_extra_param(name, value)
+            })
             .url();
-        Ok(url)
+        self.remote.pushed(&discovered, url).await
     }
 
     /// The library's client, which writes authorization URLs. It is given no keys and no
@@ -112,7 +117,8 @@ impl Provider {
         }
     }
 
-    /// Exchanges the authorization code and verifies the ID token that comes for it.
+    /// Exchanges the authorization code and verifies the ID token that comes for it. `proof`:
+    /// the attempt's nonce, and when it began.
     ///
     /// # Errors
     /// The provider refuses, cannot be reached or answers nonsense, or its token breaks a rule.
@@ -121,9 +127,10 @@ impl Provider {
         code: &Secret,
         verifier: &Secret,
         redirect_uri: &Url,
-        nonce: &Secret,
+        proof: (&Secret, SystemTime),
         now: SystemTime,
     ) -> Result<SignIn, OidcError> {
+        let (nonce, begun_at) = proof;
         let discovered = self.discovered().await?;
         let started = Instant::now();
         let answer = self
@@ -132,6 +139,7 @@ impl Provider {
             .await?;
         let expect = Expect::SignIn {
             nonce,
+            begun_at,
             access_token: answer.access_token(),
             code,
         };
@@ -173,4 +181,19 @@ impl Provider {
         let discovered = self.discovered().await?;
         self.remote.revoke(&discovered, refresh_token).await
     }
+}
+
+/// What the configuration adds to an authorization request.
+fn wishes(wishes: &config::Authorization) -> Vec<(String, String)> {
+    let listed = |name: &str, values: String| (name.to_owned(), values);
+    let prompt = Some(wishes.prompt.join(" ")).filter(|values| !values.is_empty());
+    let acr_values = Some(wishes.acr_values.join(" ")).filter(|values| !values.is_empty());
+    let max_age = wishes.max_age.map(|age| age.as_secs().to_string());
+    let named = [
+        prompt.map(|values| listed("prompt", values)),
+        max_age.map(|seconds| listed("max_age", seconds)),
+        acr_values.map(|values| listed("acr_values", values)),
+    ];
+    let named = named.into_iter().flatten();
+    named.chain(wishes.parameters.iter().cloned()).collect()
 }

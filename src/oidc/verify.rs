@@ -35,6 +35,8 @@ pub enum Expect<'a> {
     SignIn {
         /// What went out with the authorization request.
         nonce: &'a Secret,
+        /// When the attempt began, for `auth_time`.
+        begun_at: SystemTime,
         /// What came beside the ID token, for `at_hash`.
         access_token: &'a Secret,
         /// What it was exchanged for, for `c_hash`.
@@ -88,7 +90,7 @@ pub(super) fn verify(
         trace.check(Rule::IssuedAt, check_issued_at(claims))?;
     }
     let expires_at = trace.check(Rule::Lifetime, check_times(rules, claims, now))?;
-    check_companions(claims, algorithm, expect, trace)?;
+    check_companions(rules, claims, algorithm, expect, trace)?;
     Ok(Identity {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
@@ -113,6 +115,7 @@ pub(super) fn verify(
 
 /// What binds the ID token of a sign-in, or of a refresh, to what came with it.
 fn check_companions(
+    rules: &config::Provider,
     claims: Claims<'_>,
     algorithm: Algorithm,
     expect: Expect<'_>,
@@ -122,10 +125,13 @@ fn check_companions(
     match expect {
         Expect::SignIn {
             nonce,
+            begun_at,
             access_token,
             code,
         } => {
             trace.check(Rule::Nonce, check_nonce(claims, nonce))?;
+            trace.check(Rule::SignedInAt, check_auth_time(rules, claims, begun_at))?;
+            trace.check(Rule::WayOfSignIn, check_acr(rules, claims))?;
             trace.check(Rule::AccessTokenHash, hash("at_hash", access_token))?;
             trace.check(Rule::CodeHash, hash("c_hash", code))
         }
@@ -236,6 +242,35 @@ fn check_times(
         }
     }
     Ok(expires_at)
+}
+
+/// Where the request had `max_age`, the person signed in at the provider no longer before the
+/// attempt began, whatever time the provider's pages took after that.
+fn check_auth_time(
+    rules: &config::Provider,
+    claims: Claims<'_>,
+    begun_at: SystemTime,
+) -> Result<(), TokenFault> {
+    let Some(max_age) = rules.authorization.max_age else {
+        return Ok(());
+    };
+    let fault = TokenFault::Claim("auth_time");
+    let signed_in_at = claims.instant("auth_time")?.ok_or(fault)?;
+    match signed_in_at + max_age + rules.clock_skew < begun_at {
+        true => Err(fault),
+        false => Ok(()),
+    }
+}
+
+/// Where the request had `acr_values`, the person signed in in one of those ways: to the
+/// provider they are a wish (OpenID Connect Core section 3.1.2.1), here they are a condition.
+fn check_acr(rules: &config::Provider, claims: Claims<'_>) -> Result<(), TokenFault> {
+    let wanted = &rules.authorization.acr_values;
+    let is_wanted = |acr: &str| wanted.iter().any(|wanted| wanted == acr);
+    match wanted.is_empty() || claims.text("acr")?.is_some_and(is_wanted) {
+        true => Ok(()),
+        false => Err(TokenFault::Claim("acr")),
+    }
 }
 
 fn check_nonce(claims: Claims<'_>, nonce: &Secret) -> Result<(), TokenFault> {

@@ -48,6 +48,7 @@ mod pages_readers;
 mod path_attacks;
 mod pipelining;
 mod provider_tokens;
+mod pushed_requests;
 mod renewal;
 mod routing;
 mod rp;

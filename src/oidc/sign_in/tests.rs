@@ -28,7 +28,7 @@ async fn redeem(provider: &Provider) -> Result<SignIn, OidcError> {
     let (code, nonce) = (Secret::new("c-1"), Secret::new("n-1"));
     let verifier = Secret::new(VERIFIER);
     provider
-        .redeem(&code, &verifier, &callback(), &nonce, at(NOW))
+        .redeem(&code, &verifier, &callback(), (&nonce, at(NOW)), at(NOW))
         .await
 }
 

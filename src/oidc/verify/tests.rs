@@ -208,6 +208,7 @@ fn typ_decides_what_a_token_may_be_used_as() {
     let nothing = Secret::new("");
     let sign_in = Expect::SignIn {
         nonce: &nothing,
+        begun_at: at(NOW),
         access_token: &nothing,
         code: &nothing,
     };

@@ -24,6 +24,10 @@ pub enum Rule {
     Lifetime,
     /// `nonce` is that of the sign-in.
     Nonce,
+    /// `auth_time` is as young as `max_age` demands.
+    SignedInAt,
+    /// `acr` is one of `acr_values`.
+    WayOfSignIn,
     /// `at_hash` is of the access token that came with it.
     AccessTokenHash,
     /// `c_hash` is of the code that it came for.
@@ -42,7 +46,7 @@ pub enum Rule {
 
 impl Rule {
     /// All, in their order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Form,
         Self::Type,
         Self::Algorithm,
@@ -53,6 +57,8 @@ impl Rule {
         Self::IssuedAt,
         Self::Lifetime,
         Self::Nonce,
+        Self::SignedInAt,
+        Self::WayOfSignIn,
         Self::AccessTokenHash,
         Self::CodeHash,
         Self::Subject,
@@ -75,6 +81,8 @@ impl Rule {
             Self::IssuedAt => "issued at",
             Self::Lifetime => "lifetime",
             Self::Nonce => "nonce",
+            Self::SignedInAt => "signed in at",
+            Self::WayOfSignIn => "way of sign-in",
             Self::AccessTokenHash => "access token hash",
             Self::CodeHash => "code hash",
             Self::Subject => "subject",
@@ -98,6 +106,8 @@ impl Rule {
             Self::IssuedAt => "OpenID Connect Core section 2",
             Self::Lifetime => "RFC 7519 sections 4.1.4, 4.1.5",
             Self::Nonce => "OpenID Connect Core section 3.1.3.7",
+            Self::SignedInAt => "OpenID Connect Core section 3.1.3.7",
+            Self::WayOfSignIn => "OpenID Connect Core section 3.1.3.7",
             Self::AccessTokenHash => "OpenID Connect Core section 3.1.3.8",
             Self::CodeHash => "OpenID Connect Core section 3.3.2.11",
             Self::Subject => "OpenID Connect Core section 2",

@@ -6,6 +6,7 @@ fn refreshed(first: &Value, later: &Value) -> Result<Identity, TokenFault> {
     let (nonce, nothing) = (Secret::new("n-1"), Secret::new(""));
     let sign_in = Expect::SignIn {
         nonce: &nonce,
+        begun_at: at(NOW),
         access_token: &nothing,
         code: &nothing,
     };

@@ -27,11 +27,14 @@ fn a_good_token_is_held_against_every_rule_for_its_kind() {
     let (nonce, nothing) = (Secret::new("n"), Secret::new(""));
     let sign_in = Expect::SignIn {
         nonce: &nonce,
+        begun_at: at(NOW),
         access_token: &nothing,
         code: &nothing,
     };
     let of_sign_in = [
         Rule::Nonce,
+        Rule::SignedInAt,
+        Rule::WayOfSignIn,
         Rule::AccessTokenHash,
         Rule::CodeHash,
         Rule::Lineage,
