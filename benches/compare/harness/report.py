@@ -1,0 +1,93 @@
+"""Figures to tables, and to goals met or missed."""
+import re
+from statistics import median
+
+
+class Figures:
+    """Samples by peer and figure."""
+
+    def __init__(self):
+        self.samples = {}
+
+    def add(self, peer, figures):
+        for name, value in figures.items():
+            self.samples.setdefault((name, peer), []).append(value)
+
+    def median(self, peer, name):
+        samples = self.samples.get((name, peer))
+        return median(samples) if samples else None
+
+    def rows(self, peers, reference):
+        """Of the table, figure by figure."""
+        names = list(dict.fromkeys(name for name, _ in self.samples))
+        for name in names:
+            base = self.median(reference, name)
+            for peer in peers:
+                samples = self.samples.get((name, peer))
+                if samples:
+                    middle = median(samples)
+                    ratio = f"{middle / base:.2f}" if base else "-"
+                    spread = f"{min(samples):.4g} to {max(samples):.4g}"
+                    yield [name, peer, f"{middle:.4g}", spread, str(len(samples)), ratio]
+
+
+class Goal:
+    """`PEER:FIGURE <= NUMBER`, or `PEER:FIGURE / PEER:FIGURE <= NUMBER`, where `A|B` is the smaller of two."""
+
+    def __init__(self, text, figure=None, aim=None):
+        match = re.fullmatch(r"(\S+)(?: / (\S+))? (<=|>=) ([\d.]+)", text.strip())
+        if not match:
+            raise SystemExit(f"not a goal: {text}")
+        self.left, self.right, self.sign, must = match.groups()
+        self.text, self.figure, self.must, self.aim = text, figure or text, float(must), aim
+
+    def value(self, figures):
+        left = self._smallest(figures, self.left)
+        if self.right is None or left is None:
+            return left
+        right = self._smallest(figures, self.right)
+        return left / right if right else None
+
+    @staticmethod
+    def _smallest(figures, terms):
+        values = [figures.median(*term.split(":", 1)) for term in terms.split("|")]
+        return None if None in values else min(values)
+
+    def is_met(self, figures):
+        """None if it was not measured."""
+        value = self.value(figures)
+        if value is None:
+            return None
+        return value <= self.must if self.sign == "<=" else value >= self.must
+
+    def row(self, figures):
+        value, met = self.value(figures), self.is_met(figures)
+        verdict = {True: "met", False: "**missed**", None: "not measured"}[met]
+        shown = "-" if value is None else f"{value:.2f}"
+        return [self.figure, shown, f"{self.sign} {self.must:g}", self.aim or "-", verdict]
+
+
+def goals_of(file):
+    """Lines of `figure | goal | aim`; others are comments."""
+    lines = [line.split(" | ") for line in file.read_text().splitlines() if " | " in line and line[0] != "#"]
+    return [Goal(goal, figure.strip(), aim.strip()) for figure, goal, aim in lines]
+
+
+FIGURES_HEAD = ["figure", "peer", "median", "min to max", "n", "ratio"]
+GOALS_HEAD = ["figure", "is", "must", "aim", ""]
+
+
+def plain(head, rows):
+    """Columns for a terminal; a blank line where the first column changes."""
+    widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
+    lines, last = [], head[0]
+    for row in [head, *rows]:
+        if row[0] != last and len(rows[0]) == len(FIGURES_HEAD):
+            lines.append("")
+        last = row[0]
+        lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    return "\n".join(lines)
+
+
+def markdown(head, rows):
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])

@@ -1,0 +1,6 @@
+//! What the programs of the benchmark are made of.
+pub mod answer;
+pub mod client;
+pub mod load;
+pub mod origin;
+pub mod tls;
