@@ -47,7 +47,7 @@ def known():
 class Peer:
     """A running one."""
 
-    def __init__(self, description, cpus, environment, load_cpu):
+    def __init__(self, description, cpus, environment, load_cpu, patience=15):
         self.about, self.name, self.load_cpu = description, description.name, load_cpu
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=environment["BENCH_SCRATCH"]))
         self.folder.chmod(0o755)  # workers of some change to another user
@@ -61,7 +61,7 @@ class Peer:
         with self.log.open("w") as log:
             self.process = machine.spawn(["sh", description.script], cpus, env=self.environment,
                                          stdout=log, stderr=log, cwd=self.folder)
-        if not machine.answers(port, self.process):
+        if not machine.answers(port, self.process, patience):
             raise Fault(f"did not start: {self.end_of_log()}")
         time.sleep(0.5)  # some start their workers later than they listen
 
