@@ -6,6 +6,7 @@ mod database;
 mod ended;
 mod holder;
 mod inspect;
+mod opaque;
 mod policy;
 mod provider_logout;
 mod renewal;
@@ -34,6 +35,7 @@ use crate::{
 use ended::Ended;
 use holder::Holder;
 use http::Request;
+use opaque::Opaque;
 use renewal::Renewals;
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::SystemTime};
 use tokio::runtime::Handle;
@@ -56,6 +58,7 @@ struct Parts {
     providers: Vec<Arc<Provider>>,
     throttle: Throttle,
     verified: Verified,
+    opaque: Opaque,
     ended: Ended,
     sessions: Sessions<SignedIn>,
     tokens: OcientTokens,
@@ -132,6 +135,7 @@ impl Authenticator {
         telemetry: Telemetry,
     ) -> Self {
         let ended = Ended::default();
+        let throttle = Throttle::new(config.limits.failed_signins_per_client);
         let username = |name: &String| {
             config
                 .accounts
@@ -151,13 +155,20 @@ impl Authenticator {
             inspected_body: config.limits.inspected_body,
             public_url: config.listen.public_url.clone(),
             policy: Policy::new(config),
-            throttle: Throttle::new(config.limits.failed_signins_per_client),
             verified: Verified::new(
                 config.cache.capacity,
                 config.cache.negative_ttl,
                 control.clone(),
                 ended.clone(),
             ),
+            opaque: Opaque::new(
+                config.cache.capacity,
+                config.cache.negative_ttl,
+                control.clone(),
+                throttle.clone(),
+                ended.clone(),
+            ),
+            throttle,
             ended,
             providers,
             sessions,
@@ -194,6 +205,14 @@ impl Authenticator {
             Credential::ProviderToken(token, number) => {
                 self.bearer_of(token, number, client, now, seen).await?
             }
+            Credential::Opaque(token) => match self.opaque_holder(token, client, now).await? {
+                Some((holder, was_known)) => {
+                    seen.credential = CredentialKind::ProviderToken;
+                    seen.cache_hit = Some(was_known);
+                    holder
+                }
+                None => return self.pass(request, self.0.pass_through.bearer),
+            },
             Credential::Basic => return self.pass(request, self.0.pass_through.basic),
             Credential::Bearer => return self.pass(request, self.0.pass_through.bearer),
             Credential::None => return self.pass(request, self.0.pass_through.anonymous),

@@ -154,9 +154,14 @@ impl Endpoints {
         let (token, carrier) = match credential {
             Credential::Session(token, carrier) => (token, carrier),
             Credential::ProviderToken(..) => {
-                return Err(Failure::malformed(
-                    "a provider token is renewed and ended at its provider",
-                ));
+                return Err(not_ours_to_end());
+            }
+            Credential::Opaque(token) => {
+                let (client, now) = (visit.client, visit.now);
+                return match self.0.auth.is_of_provider(&token, client, now).await? {
+                    true => Err(not_ours_to_end()),
+                    false => Ok(Reply::Forward(request)),
+                };
             }
             _ => return Ok(Reply::Forward(request)),
         };
@@ -191,6 +196,10 @@ impl Endpoints {
             ..Audit::new(event, visit.now)
         });
     }
+}
+
+fn not_ours_to_end() -> Failure {
+    Failure::malformed("a provider token is renewed and ended at its provider")
 }
 
 /// What the access line says of a session.

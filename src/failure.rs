@@ -195,15 +195,17 @@ impl Failure {
 
     /// Whether a guess at a credential failed, which is what is counted per client address.
     pub fn is_failed_sign_in(&self) -> bool {
-        matches!(
-            self,
-            Self::State
-                | Self::SessionUnknown
-                | Self::ApiKey
-                | Self::Token(_)
-                | Self::LogoutToken(_)
-                | Self::Provider(OAuthError::InvalidGrant)
-        )
+        // An inactive token was counted when the provider was asked.
+        *self != Self::Token(TokenFault::Inactive)
+            && matches!(
+                self,
+                Self::State
+                    | Self::SessionUnknown
+                    | Self::ApiKey
+                    | Self::Token(_)
+                    | Self::LogoutToken(_)
+                    | Self::Provider(OAuthError::InvalidGrant)
+            )
     }
 
     /// Whether the client did not send its whole request.
@@ -258,7 +260,7 @@ impl Row {
 
 fn token_code(fault: TokenFault) -> i32 {
     match fault {
-        TokenFault::Expired | TokenFault::SignedOut => -1228,
+        TokenFault::Expired | TokenFault::SignedOut | TokenFault::Inactive => -1228,
         TokenFault::Signature => -1234,
         TokenFault::UnknownKey => -1229,
         TokenFault::Issuer => -1232,

@@ -19,6 +19,7 @@ mod documents;
 mod end_session;
 mod error;
 mod freshness;
+mod introspection;
 mod json;
 mod jws;
 mod keys;

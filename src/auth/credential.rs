@@ -19,6 +19,8 @@ pub enum Credential {
     ProviderToken(Secret, Option<usize>),
     /// User name and password, for the SQL node.
     Basic,
+    /// A bearer token that is no JWT: opaque to us. A provider may know it, or the SQL node.
+    Opaque(Secret),
     /// Another bearer token, in whatever form, or another scheme, for the SQL node.
     Bearer,
     /// None.
@@ -78,7 +80,12 @@ impl Credential {
                 .ok_or(Failure::SessionUnknown);
         }
         let owner = match owner_of(token) {
-            Owner::Opaque | Owner::Stranger => return Ok(Self::Bearer),
+            // Another issuer's JWT is no affair of our providers: it is never shown to them.
+            Owner::Stranger => return Ok(Self::Bearer),
+            Owner::Opaque if is_bearer_token(token) => {
+                return Ok(Self::Opaque(Secret::new(token)));
+            }
+            Owner::Opaque => return Ok(Self::Bearer),
             Owner::Entry(number) => Some(number),
             Owner::Several => None,
         };
@@ -92,11 +99,22 @@ impl Credential {
             Self::Session(_, Carrier::Cookie) => CredentialKind::SessionCookie,
             Self::ProviderToken(..) => CredentialKind::ProviderToken,
             Self::Basic => CredentialKind::Basic,
-            Self::Bearer => CredentialKind::Bearer,
+            Self::Opaque(_) | Self::Bearer => CredentialKind::Bearer,
             Self::None => CredentialKind::None,
         }
     }
 }
+
+/// Whether `token` can be an access token at all (RFC 6750 section 2.1), of a length that real
+/// ones have.
+fn is_bearer_token(token: &str) -> bool {
+    let plain = token.trim_end_matches('=');
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !plain.is_empty() && token.len() <= MAX_OPAQUE && plain.bytes().all(is_fit)
+}
+
+/// Bytes, as for tokens that are not opaque.
+const MAX_OPAQUE: usize = 16 * 1024;
 
 /// The scheme as a known lower-case name, and what follows it (RFC 9110 section 11.4).
 fn scheme(value: &HeaderValue) -> (&'static str, &str) {

@@ -9,7 +9,7 @@ use super::{
     section::Section,
     trust::Trust,
     units::duration,
-    values::{choice, flag, only, string, text},
+    values::{choice, flag, string, text},
 };
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ pub struct Provider {
     /// Whether the provider sends browsers back here after a logout; default no, as most refuse
     /// to when our address is not registered there for that.
     pub returns_after_logout: bool,
+    /// Whether opaque access tokens are taken, by asking the provider; default no.
+    pub introspection: bool,
 }
 
 /// What an application at a provider is for.
@@ -100,7 +102,8 @@ impl Provider {
             section.defaulted("username_claim", "'preferred_username'", string(text));
         let groups_claim = section.defaulted("groups_claim", "'groups'", string(text));
         let returns_after_logout = section.defaulted("post_logout_redirect", "false", flag);
-        section.defaulted("introspection", "false", only(false, flag));
+        // Off: every opaque bearer, the SQL node's own too, would be shown to the provider.
+        let introspection = section.defaulted("introspection", "false", flag);
         let (issuer, client_id) = (issuer?, client_id?);
         earlier.add(section, &issuer, &client_id)?;
         let scheme = issuer.split(':').next().unwrap_or_default();
@@ -121,6 +124,7 @@ impl Provider {
             username_claim: username_claim?,
             groups_claim: groups_claim?,
             returns_after_logout: returns_after_logout?,
+            introspection: introspection?,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! `POST /v1/sso_token`: a provider token in, a session token out.
 use super::{Endpoints, Visit, answer::json, fields::Fields, note, remaining};
 use crate::{
-    auth::Seen,
+    auth::{Fresh, Seen},
     body::{Arriving, Body},
     config::{Flow, Pattern},
     failure::Failure,
@@ -39,12 +39,8 @@ impl Endpoints {
             .database()?
             .ok_or(Failure::malformed("database is missing"))?;
         let (token, expect) = only_token(&fields)?;
-        let provider = self.provider_of(&token, fields.text("provider")?, database)?;
-        let fresh = self
-            .0
-            .auth
-            .prove(provider, token, expect, visit.client, visit.now)
-            .await?;
+        let name = fields.text("provider")?;
+        let fresh = self.fresh(token, expect, (name, database), visit).await?;
         seen.identity = Some(fresh.identity.username().to_owned());
         let (token, session) = self.0.auth.sign_in(fresh, database, visit.now).await?;
         note(seen, &session);
@@ -60,6 +56,28 @@ impl Endpoints {
         }))
     }
 
+    /// Proves the token: by its signature or, if it is opaque, by asking those who may know it.
+    async fn fresh(
+        &self,
+        token: Secret,
+        expect: Expect<'static>,
+        (name, database): (Option<&str>, &str),
+        visit: Visit<'_>,
+    ) -> Result<Fresh, Failure> {
+        let auth = &self.0.auth;
+        let is_opaque = matches!(auth.owner(token.expose()), Owner::Opaque);
+        let is_asked =
+            |provider: &Provider| provider.introspects() && signs_in(provider, name, database);
+        let is_known = auth.providers().iter().any(|provider| is_asked(provider));
+        if is_known && is_opaque && matches!(expect, Expect::AccessToken) {
+            let (client, now) = (visit.client, visit.now);
+            return auth.prove_opaque(token, is_asked, client, now).await;
+        }
+        let provider = self.provider_of(&token, name, database)?;
+        auth.prove(provider, token, expect, visit.client, visit.now)
+            .await
+    }
+
     /// The provider that `token` belongs to, if it signs in to `database` and is not another
     /// than the request names.
     fn provider_of(
@@ -69,13 +87,7 @@ impl Endpoints {
         database: &str,
     ) -> Result<Arc<Provider>, Failure> {
         let providers = self.0.auth.providers();
-        let signs_in = |provider: &Arc<Provider>| {
-            let config = provider.config();
-            let is_for = |pattern: &Pattern| pattern.matches(database);
-            name.is_none_or(|name| config.name == name)
-                && config.flows.contains(&Flow::Token)
-                && config.databases.iter().any(is_for)
-        };
+        let signs_in = |provider: &Arc<Provider>| signs_in(provider, name, database);
         if !providers.iter().any(signs_in) {
             return Err(Failure::NoProvider);
         }
@@ -86,6 +98,15 @@ impl Endpoints {
             Owner::Stranger => Err(Failure::Token(TokenFault::Issuer)),
         }
     }
+}
+
+/// Whether tokens of `provider` sign in to `database`, where the request names no other.
+fn signs_in(provider: &Provider, name: Option<&str>, database: &str) -> bool {
+    let config = provider.config();
+    let is_for = |pattern: &Pattern| pattern.matches(database);
+    name.is_none_or(|name| config.name == name)
+        && config.flows.contains(&Flow::Token)
+        && config.databases.iter().any(is_for)
 }
 
 /// Exactly one of `id_token` and `access_token`.

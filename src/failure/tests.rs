@@ -29,6 +29,7 @@ fn every_failure_has_its_row() {
         (Failure::Token(T::Critical), 401, "42502", -1235),
         (Failure::Token(T::Type), 401, "42502", -1236),
         (Failure::Token(T::SignedOut), 401, "42502", -1228),
+        (Failure::Token(T::Inactive), 401, "42502", -1228),
         (Failure::Token(T::Lineage("sub")), 401, "42502", -1231),
         (Failure::LogoutToken(T::Algorithm), 400, "42502", -1235),
         (

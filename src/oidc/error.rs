@@ -40,6 +40,9 @@ pub enum TokenFault {
     /// `exp` has passed.
     #[error("the token has expired")]
     Expired,
+    /// The provider, asked about an opaque token, says that it is not active.
+    #[error("the provider does not know the token, or it has ended")]
+    Inactive,
     /// `nbf` or `iat` is still to come.
     #[error("the token is not valid yet")]
     NotYetValid,

@@ -1,7 +1,9 @@
 //! The provider's metadata (OpenID Connect Discovery 1.0): parsed, and checked against the
 //! configuration.
 use super::json;
-use openidconnect::{AuthUrl, EndSessionUrl, JsonWebKeySetUrl, RevocationUrl, TokenUrl};
+use openidconnect::{
+    AuthUrl, EndSessionUrl, IntrospectionUrl, JsonWebKeySetUrl, RevocationUrl, TokenUrl,
+};
 use serde::Deserialize;
 use serde_json::Value;
 use url::{Host, Url};
@@ -16,6 +18,8 @@ pub(super) struct Metadata {
     pub(super) jwks_uri: JsonWebKeySetUrl,
     pub(super) revocation_endpoint: Option<RevocationUrl>,
     pub(super) end_session_endpoint: Option<EndSessionUrl>,
+    /// RFC 8414 section 2.
+    pub(super) introspection_endpoint: Option<IntrospectionUrl>,
     pub(super) token_endpoint_auth_methods_supported: Option<Vec<String>>,
     pub(super) token_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
     mtls_endpoint_aliases: Option<MtlsEndpoints>,
@@ -37,6 +41,7 @@ struct MtlsEndpoints {
     revocation_endpoint: Option<RevocationUrl>,
     device_authorization_endpoint: Option<Url>,
     pushed_authorization_request_endpoint: Option<Url>,
+    introspection_endpoint: Option<IntrospectionUrl>,
 }
 
 /// Why a document is not the metadata of the configured provider.
@@ -88,6 +93,9 @@ impl Metadata {
         {
             *endpoint = alias;
         }
+        self.introspection_endpoint = aliases
+            .introspection_endpoint
+            .or(self.introspection_endpoint.take());
     }
 
     /// The first endpoint without TLS; on loopback it may be missing if the issuer, too, is
@@ -100,6 +108,9 @@ impl Metadata {
         let mtls_device =
             aliases.and_then(|aliases| aliases.device_authorization_endpoint.as_ref());
         let end_session = self.end_session_endpoint.as_ref();
+        let introspection = self.introspection_endpoint.as_ref();
+        let mtls_introspection =
+            aliases.and_then(|aliases| aliases.introspection_endpoint.as_ref());
         let endpoints = [
             (
                 "authorization_endpoint",
@@ -109,6 +120,11 @@ impl Metadata {
             ("jwks_uri", Some(self.jwks_uri.url())),
             ("revocation_endpoint", revocation.map(|url| url.url())),
             ("end_session_endpoint", end_session.map(|url| url.url())),
+            ("introspection_endpoint", introspection.map(|url| url.url())),
+            (
+                "mtls introspection_endpoint",
+                mtls_introspection.map(|url| url.url()),
+            ),
             ("mtls token_endpoint", mtls_token.map(|url| url.url())),
             (
                 "mtls revocation_endpoint",

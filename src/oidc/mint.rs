@@ -206,6 +206,7 @@ pub(super) fn rules() -> Provider {
         username_claim: "preferred_username".to_owned(),
         groups_claim: "groups".to_owned(),
         returns_after_logout: false,
+        introspection: false,
     }
 }
 

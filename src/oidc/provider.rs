@@ -67,6 +67,12 @@ impl Provider {
         self.discovery.current().is_some() && self.keys.current().is_some()
     }
 
+    /// Whether it is asked about opaque access tokens.
+    pub fn introspects(&self) -> bool {
+        let config = self.config();
+        config.introspection && config.flows.contains(&config::Flow::Token)
+    }
+
     /// What keeps newer metadata or keys from coming, one each at most.
     pub fn troubles(&self) -> Vec<Trouble> {
         let both = [self.discovery.trouble(), self.keys.trouble()];

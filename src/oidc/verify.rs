@@ -1,5 +1,6 @@
 //! The one set of rules by which a token proves an identity.
 mod identity;
+mod introspected;
 mod lineage;
 mod logout;
 mod names;
@@ -11,6 +12,7 @@ pub use identity::Identity;
 pub use logout::{LogoutToken, Whose};
 pub use trace::{Rule, Trace};
 
+pub(super) use introspected::introspected;
 pub(super) use logout::verify_logout;
 
 use super::{

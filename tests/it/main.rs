@@ -35,6 +35,7 @@ mod header_attacks;
 mod hygiene;
 mod hygiene_smuggling;
 mod identities;
+mod introspection;
 mod lies;
 mod lies_documents;
 mod lies_tokens;

@@ -126,9 +126,9 @@ fn a_provider_says_only_what_is_sound() {
         ),
         ("flows = []", "empty", "name at least one"),
         (
-            "introspection = true",
-            "not available in this version",
-            "leave it out",
+            "introspection = 1",
+            "true or false is wanted",
+            "without quotes",
         ),
         ("databases = []", "empty", "name at least one"),
     ] {

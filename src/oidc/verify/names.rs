@@ -32,6 +32,20 @@ pub(super) fn username(rules: &config::Provider, claims: Claims<'_>) -> Result<S
     Ok(username.to_owned())
 }
 
+/// As [`username`]; before `sub`, the `username` of RFC 7662 section 2.2 stands in.
+pub(super) fn introspected_username(
+    rules: &config::Provider,
+    claims: Claims<'_>,
+) -> Result<String, TokenFault> {
+    let is_default = rules.username_claim == DEFAULT_USERNAME_CLAIM;
+    match claims.find("username") {
+        Some(value) if is_default && claims.find(DEFAULT_USERNAME_CLAIM).is_none() => {
+            Ok(name(Some(value), MAX_USERNAME, "username")?.to_owned())
+        }
+        _ => username(rules, claims),
+    }
+}
+
 /// An address that the provider has not verified is whatever its user typed in; one with two
 /// `@` is read differently by different readers.
 fn check_email(address: &str, claims: Claims<'_>) -> Result<(), TokenFault> {

@@ -54,6 +54,18 @@ pub(crate) fn introspect(shared: &Shared, state: &mut State, call: &Recorded) ->
     answer["iat"] = access.issued_at.into();
     answer["exp"] = access.expires_at.into();
     answer["token_type"] = "Bearer".into();
+    for lie in &state.lies {
+        if let Lie::IntrospectedMember(name, value) = lie {
+            answer[*name] = value.clone();
+        }
+    }
+    if let Some(members) = answer.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    if state.tells(&Lie::SignedIntrospection) {
+        let kind = "application/token-introspection+jwt";
+        return reply(StatusCode::OK, kind, "e30.e30.c2ln");
+    }
     json_reply(StatusCode::OK, &answer)
 }
 

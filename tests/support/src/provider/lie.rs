@@ -145,6 +145,12 @@ pub enum Lie {
     /// Harmless: a refresh does not rotate the refresh token, and the answer has none.
     RefreshWithoutRotation,
 
+    // Introspection: applied in `about.rs`.
+    /// This member has this value in answers about active tokens; null leaves it out.
+    IntrospectedMember(&'static str, serde_json::Value),
+    /// The answer is a JWT (RFC 9701).
+    SignedIntrospection,
+
     // Userinfo: applied in `about.rs`.
     /// `sub` is another person.
     ForeignUserinfo,

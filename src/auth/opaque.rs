@@ -1,0 +1,256 @@
+//! Opaque access tokens: asked about at the providers that have `introspection` on.
+use super::{Authenticator, Fresh, Throttle, WINDOW, ended::Ended, holder::Holder};
+use crate::{
+    failure::Failure,
+    oidc::{Identity, Provider, TokenFault},
+    secret::Secret,
+    single_flight::SingleFlight,
+    telemetry::chain,
+};
+use aws_lc_rs::digest::{Context, SHA256};
+use moka::sync::Cache;
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::{runtime::Handle, sync::Semaphore};
+
+/// SHA-256 of a provider's name and a token.
+type Question = [u8; 32];
+
+/// What a provider said: an active token's identity, or `None`.
+type Answer = Option<Arc<Identity>>;
+
+/// What providers said of opaque tokens. Facts, not decisions.
+#[derive(Clone, Debug)]
+pub(super) struct Opaque {
+    active: Cache<Question, Active>,
+    /// `Ok`: inactive. Else why an active one is refused. A cache of its own, so that garbage
+    /// cannot push out good entries.
+    inactive: Cache<Question, Result<(), Failure>>,
+    asking: SingleFlight<Question, Result<Answer, Failure>>,
+    places: Arc<Semaphore>,
+    throttle: Throttle,
+    ended: Ended,
+}
+
+#[derive(Clone, Debug)]
+struct Active {
+    identity: Arc<Identity>,
+    until: SystemTime,
+}
+
+impl Opaque {
+    /// `capacity`: active tokens remembered at most. `throttle`: what fresh failures count as.
+    pub(super) fn new(
+        capacity: u64,
+        negative_ttl: Duration,
+        control: Handle,
+        throttle: Throttle,
+        ended: Ended,
+    ) -> Self {
+        Self {
+            active: Cache::builder()
+                .max_capacity(capacity)
+                .time_to_live(LONGEST)
+                .build(),
+            inactive: Cache::builder()
+                .max_capacity(MAX_INACTIVE)
+                .time_to_live(negative_ttl)
+                .build(),
+            asking: SingleFlight::new(control),
+            places: Arc::new(Semaphore::new(MAX_ASKED)),
+            throttle,
+            ended,
+        }
+    }
+
+    fn known(&self, question: &Question, now: SystemTime) -> Option<Result<Answer, Failure>> {
+        if let Some(active) = self.active.get(question)
+            && now < active.until
+        {
+            return Some(match self.ended.covers(&active.identity, now) {
+                true => Err(Failure::Token(TokenFault::SignedOut)),
+                false => Ok(Some(active.identity)),
+            });
+        }
+        let inactive = self.inactive.get(question)?;
+        Some(inactive.map(|()| None))
+    }
+
+    /// Asks, once for all who wait.
+    async fn ask(
+        &self,
+        question: Question,
+        provider: &Arc<Provider>,
+        token: &Secret,
+        now: SystemTime,
+    ) -> Result<Answer, Failure> {
+        let (this, provider, token) = (self.clone(), provider.clone(), token.clone());
+        let work = move || async move { this.asked(question, &provider, &token, now).await };
+        let asked = self.asking.run(question, work).await;
+        asked.unwrap_or(Err(Failure::Internal))
+    }
+
+    async fn asked(
+        &self,
+        question: Question,
+        provider: &Provider,
+        token: &Secret,
+        now: SystemTime,
+    ) -> Result<Answer, Failure> {
+        let place = tokio::time::timeout(MAX_WAIT, self.places.acquire());
+        let Ok(Ok(_place)) = place.await else {
+            tracing::warn!("too many opaque tokens at once; one was not asked about");
+            return Err(Failure::ProviderUnreachable);
+        };
+        match provider.introspect(token, now).await {
+            Ok(Some(identity)) => {
+                let identity = Arc::new(identity);
+                let active = Active {
+                    identity: identity.clone(),
+                    until: identity.expires_at().min(now + LONGEST),
+                };
+                self.active.insert(question, active);
+                match self.ended.covers(&identity, now) {
+                    true => Err(Failure::Token(TokenFault::SignedOut)),
+                    false => Ok(Some(identity)),
+                }
+            }
+            Ok(None) => {
+                self.inactive.insert(question, Ok(()));
+                Ok(None)
+            }
+            Err(error) => {
+                tracing::info!(error = chain(&error), "opaque token not accepted");
+                let failure = Failure::from(&error);
+                if matches!(failure, Failure::Token(_)) {
+                    self.inactive.insert(question, Err(failure.clone()));
+                }
+                Err(failure)
+            }
+        }
+    }
+}
+
+impl Authenticator {
+    /// Whom an opaque token speaks of, by the first provider that says it is active; and whether
+    /// nobody had to be asked. `Ok(None)`: by none, or nobody is to be asked. `is_meant`: which
+    /// providers are.
+    ///
+    /// # Errors
+    /// An active token that breaks a rule; a provider that could not be asked while no other
+    /// knew the token; a client with too many failures, whose unknown tokens nobody is asked
+    /// about.
+    pub(super) async fn introspected(
+        &self,
+        token: &Secret,
+        is_meant: impl Fn(&Provider) -> bool,
+        client: IpAddr,
+        now: SystemTime,
+    ) -> Result<Option<(Arc<Identity>, bool)>, Failure> {
+        let opaque = &self.0.opaque;
+        let (mut failure, mut was_known, mut was_asked) = (None, true, false);
+        let introspects = |one: &&Arc<Provider>| one.introspects() && is_meant(one);
+        for provider in self.0.providers.iter().filter(introspects) {
+            let question = question(provider, token);
+            let answer = match opaque.known(&question, now) {
+                Some(answer) => answer,
+                None if opaque.throttle.is_spent(client) => {
+                    return Err(Failure::TooManyFailures(WINDOW));
+                }
+                None => {
+                    was_known = false;
+                    opaque.ask(question, provider, token, now).await
+                }
+            };
+            was_asked = true;
+            match answer {
+                Ok(Some(identity)) => return Ok(Some((identity, was_known))),
+                Ok(None) => {}
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        match failure {
+            Some(failure) => Err(failure),
+            None if was_asked && !was_known && opaque.throttle.is_over(client) => {
+                Err(Failure::TooManyFailures(WINDOW))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The holder of an opaque token shown with a request, if a provider knows it.
+    ///
+    /// # Errors
+    /// As in [`introspected`](Self::introspected).
+    pub(super) async fn opaque_holder(
+        &self,
+        token: Secret,
+        client: IpAddr,
+        now: SystemTime,
+    ) -> Result<Option<(Holder, bool)>, Failure> {
+        let found = self.introspected(&token, |_| true, client, now).await?;
+        Ok(found.map(|(identity, was_known)| (Holder::Bearer { identity, token }, was_known)))
+    }
+
+    /// Whether an opaque token is a provider's, and so none that the SQL node may be sent.
+    ///
+    /// # Errors
+    /// As in [`introspected`](Self::introspected).
+    pub async fn is_of_provider(
+        &self,
+        token: &Secret,
+        client: IpAddr,
+        now: SystemTime,
+    ) -> Result<bool, Failure> {
+        let found = self.introspected(token, |_| true, client, now).await?;
+        Ok(found.is_some())
+    }
+
+    /// Proves an opaque access token that a client brings to be signed in with at one of the
+    /// providers that are meant.
+    ///
+    /// # Errors
+    /// What is wrong with it, or that its provider cannot be asked.
+    pub async fn prove_opaque(
+        &self,
+        token: Secret,
+        is_meant: impl Fn(&Provider) -> bool,
+        client: IpAddr,
+        now: SystemTime,
+    ) -> Result<Fresh, Failure> {
+        let found = self.introspected(&token, is_meant, client, now).await?;
+        let (identity, _) = found.ok_or(Failure::Token(TokenFault::Inactive))?;
+        Ok(Fresh {
+            identity: (*identity).clone(),
+            proof: token,
+            refresh_token: None,
+        })
+    }
+}
+
+fn question(provider: &Provider, token: &Secret) -> Question {
+    let mut context = Context::new(&SHA256);
+    let name = provider.config().name.as_bytes();
+    context.update(&(name.len() as u64).to_be_bytes());
+    context.update(name);
+    context.update(token.expose().as_bytes());
+    let mut question = [0; 32];
+    question.copy_from_slice(context.finish().as_ref());
+    question
+}
+
+/// A token that the provider revokes works this long at most.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Inactive tokens remembered at most; pushing one out costs a question.
+const MAX_INACTIVE: u64 = 10_000;
+
+/// Questions under way at most: a flood of made-up tokens, from however many addresses, is to a
+/// provider no more than one busy application.
+const MAX_ASKED: usize = 32;
+
+/// Longest wait for a place among them: providers answer in a fraction of it.
+const MAX_WAIT: Duration = Duration::from_secs(2);

@@ -1,0 +1,75 @@
+//! Asks the provider what an opaque token is (RFC 7662).
+use super::{
+    Identity, OidcError, json,
+    provider::Provider,
+    remote::{Remote, media_type},
+    verify,
+};
+use crate::secret::Secret;
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::Value;
+use std::time::{Instant, SystemTime};
+
+impl Provider {
+    /// Whom an opaque access token speaks of. `None`: the provider does not know it, or it has
+    /// ended.
+    ///
+    /// # Errors
+    /// The provider cannot be asked, or what it says breaks a rule.
+    pub async fn introspect(
+        &self,
+        token: &Secret,
+        now: SystemTime,
+    ) -> Result<Option<Identity>, OidcError> {
+        let discovered = self.discovered().await?;
+        let Some(endpoint) = &discovered.metadata.introspection_endpoint else {
+            let what = "its metadata has no introspection_endpoint; set introspection = false";
+            return Err(self.remote.nonsense(what));
+        };
+        let started = Instant::now();
+        let form = [
+            ("token", token.expose()),
+            ("token_type_hint", "access_token"),
+        ];
+        let answer = self.remote.post(&discovered, endpoint.url(), &form).await?;
+        // The token may be younger than the call.
+        let now = now + started.elapsed();
+        match self.remote.introspected(&answer)? {
+            Value::Object(members) => {
+                let identity = verify::introspected(self.config(), &members, now)?;
+                Ok(Some(identity))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Remote {
+    /// The members of an answer about an active token, else null. What cannot be read is never
+    /// quoted: it may hold somebody's claims.
+    fn introspected(&self, answer: &Response<Bytes>) -> Result<Value, OidcError> {
+        let media = media_type(answer).unwrap_or_default().to_ascii_lowercase();
+        if media == "application/token-introspection+jwt" || media == "application/jwt" {
+            let what = "its introspection answers are signed (RFC 9701), which is not supported";
+            return Err(self.nonsense(what));
+        }
+        if answer.status() != StatusCode::OK {
+            return Err(self.refusal("introspection endpoint", answer));
+        }
+        if media != "application/json" || answer.body().len() > MAX_ANSWER {
+            let what = "its introspection answer is no application/json of sensible length";
+            return Err(self.nonsense(what));
+        }
+        let malformed = |_| self.nonsense("its introspection answer is malformed");
+        let members = json::read(answer.body()).map_err(malformed)?;
+        match members.get("active") {
+            Some(Value::Bool(true)) => Ok(Value::Object(members)),
+            Some(Value::Bool(false)) => Ok(Value::Null),
+            _ => Err(self.nonsense("its introspection answer does not say whether it is active")),
+        }
+    }
+}
+
+/// Bytes. With hundreds of groups claims reach 8 KiB.
+const MAX_ANSWER: usize = 64 * 1024;

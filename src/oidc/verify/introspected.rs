@@ -1,0 +1,74 @@
+//! The rules for what a provider says of an active opaque token (RFC 7662 section 2.2).
+use super::{Identity, Lineage, check_access_token_audience, check_no_event, check_times, names};
+use crate::{
+    config,
+    oidc::{TokenFault, claims::Claims},
+    token_kind::TokenKind,
+};
+use serde_json::{Map, Value};
+use std::time::SystemTime;
+
+/// Judges the members of an answer that says `active` as the claims of an access token are
+/// judged, as far as they are there: `iss` and `aud` may be missing, `exp`, `sub` and
+/// `client_id` may not.
+///
+/// # Errors
+/// The first rule that the answer breaks.
+pub(in crate::oidc) fn introspected(
+    rules: &config::Provider,
+    members: &Map<String, Value>,
+    now: SystemTime,
+) -> Result<Identity, TokenFault> {
+    let claims = Claims::new(members);
+    if claims
+        .text("iss")?
+        .is_some_and(|issuer| issuer != rules.issuer)
+    {
+        return Err(TokenFault::Issuer);
+    }
+    check_type(claims)?;
+    check_no_event(claims)?;
+    check_audience(rules, claims)?;
+    Ok(Identity {
+        provider: rules.name.clone(),
+        issuer: rules.issuer.clone(),
+        expires_at: check_times(rules, claims, now)?,
+        issued_at: claims.instant("iat")?,
+        subject: names::subject(claims)?,
+        username: names::introspected_username(rules, claims)?,
+        groups: names::groups(rules, claims)?,
+        sid: names::provider_session(claims)?,
+        token_kind: TokenKind::Access,
+        lineage: Lineage::default(),
+    })
+}
+
+/// Providers tell of refresh tokens too, each in its own way, and of tokens that are bound to a
+/// key (`DPoP`), which a bearer has not shown.
+fn check_type(claims: Claims<'_>) -> Result<(), TokenFault> {
+    for (name, known) in [
+        ("token_type", &["bearer", "access_token"][..]),
+        ("token_use", &["access_token", "access"]),
+        ("typ", &["bearer", "at+jwt", "application/at+jwt"]),
+    ] {
+        let is_other = |text: &str| !known.iter().any(|one| one.eq_ignore_ascii_case(text));
+        if claims.text(name)?.is_some_and(is_other) {
+            return Err(TokenFault::Type);
+        }
+    }
+    match claims.find("cnf") {
+        None => Ok(()),
+        Some(_) => Err(TokenFault::Type),
+    }
+}
+
+/// A token that is for nobody in particular must have been issued to us.
+fn check_audience(rules: &config::Provider, claims: Claims<'_>) -> Result<(), TokenFault> {
+    if claims.find("aud").is_some() {
+        return check_access_token_audience(rules, claims);
+    }
+    match names::client(claims)? == rules.client_id {
+        true => Ok(()),
+        false => Err(TokenFault::AuthorizedParty),
+    }
+}
