@@ -1,4 +1,7 @@
 //! `StoreFile`: the one file for what has to outlive the process, opened once.
+mod opened;
+
+use opened::Opened;
 use redb::{Database, backends::FileBackend};
 use std::{
     error::Error,
@@ -15,8 +18,7 @@ use tokio::{runtime::Handle, sync::Mutex};
 /// that was committed survives `kill -9` and a loss of power, at the cost of one `fsync`.
 #[derive(Clone)]
 pub struct StoreFile {
-    path: Arc<Path>,
-    database: Arc<Database>,
+    opened: Arc<Opened>,
     /// The file has one writer at a time: the others wait here as tasks, not as blocked threads.
     writer: Arc<Mutex<()>>,
     /// Its threads wait for the disk, not those of the worker that happens to ask.
@@ -68,8 +70,7 @@ impl StoreFile {
             // redb may panic on a page that makes no sense.
             .map_err(|panic| damaged(path, panic))??;
         Ok(Self {
-            path: path.into(),
-            database: Arc::new(database),
+            opened: Arc::new(Opened::new(path, database)),
             writer: Arc::default(),
             runtime,
         })
@@ -84,18 +85,16 @@ impl StoreFile {
         &self,
         work: impl FnOnce(&Database) -> Result<(), redb::Error> + Send + 'static,
     ) -> Result<(), StoreFileError> {
-        let (database, turn) = (
-            self.database.clone(),
-            self.writer.clone().lock_owned().await,
-        );
+        let (opened, turn) = (self.opened.clone(), self.writer.clone().lock_owned().await);
         let prepared = self.runtime.spawn_blocking(move || {
             let _turn = turn;
-            work(&database)
+            opened.with(work)
         });
+        let path = self.opened.path();
         match prepared.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(refuse(&self.path, error)),
-            Err(panic) => Err(damaged(&self.path, panic)),
+            Ok(Err(error)) => Err(refuse(path, error)),
+            Err(panic) => Err(damaged(path, panic)),
         }
     }
 
@@ -107,9 +106,9 @@ impl StoreFile {
         &self,
         work: impl FnOnce(&Database) -> Result<T, redb::Error> + Send + 'static,
     ) -> Result<T, StoreFileError> {
-        let database = self.database.clone();
-        let result = self.runtime.spawn_blocking(move || work(&database)).await;
-        match result {
+        let opened = self.opened.clone();
+        let result = self.runtime.spawn_blocking(move || opened.with(work));
+        match result.await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(StoreFileError::Failed(error.into())),
             Err(panic) => Err(StoreFileError::Failed(panic.into())),
@@ -136,7 +135,7 @@ impl StoreFile {
 
 impl fmt::Debug for StoreFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StoreFile({:?})", self.path)
+        write!(f, "StoreFile({:?})", self.opened.path())
     }
 }
 

@@ -4,6 +4,7 @@
 mod browser;
 mod clients;
 mod crash;
+mod disk;
 mod explain;
 mod keys;
 mod logout;

@@ -130,7 +130,19 @@ impl Site {
 
     /// Starts the sidecar and waits until it listens.
     pub(crate) fn start_sidecar(&mut self) {
-        let mut command = Command::new(SIDECAR);
+        self.start_by(Command::new(SIDECAR));
+    }
+
+    /// Starts the sidecar anew so that a limit on the size of its files makes its writes fail, as
+    /// a full disk does, instead of ending it by a signal.
+    pub(crate) fn restart_sidecar_without_file_size_signal(&mut self) {
+        drop(self.sidecar.take());
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", SIDECAR]);
+        self.start_by(command);
+    }
+
+    fn start_by(&mut self, mut command: Command) {
         command
             .arg("run")
             .arg("--config")
