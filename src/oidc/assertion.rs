@@ -41,12 +41,18 @@ impl Assertion {
         let algorithm = algorithm.or_else(both).or_else(fitting);
         let algorithm = algorithm.expect("a ClientKey has an algorithm");
         let same = |name: &&String| algorithm::from_name(name) == Some(algorithm);
-        let name = understood.iter().find(same);
+        // Some list Ed25519 (RFC 9864), too, and insist on the name that the client registered:
+        // nearly always the old one, which is also what config.toml says.
+        let own = format!("{algorithm:?}");
+        let name = match understood.contains(&own) {
+            true => own,
+            false => understood.iter().find(same).cloned().unwrap_or(own),
+        };
         Self {
             key: key.clone(),
             key_id: key_id.map(str::to_owned),
             algorithm,
-            name: name.cloned().unwrap_or_else(|| format!("{algorithm:?}")),
+            name,
             audience: audience.to_owned(),
         }
     }

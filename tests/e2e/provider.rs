@@ -202,6 +202,15 @@ impl CertifiedProvider {
         (number("used"), number("good"))
     }
 
+    /// The private key of the clients that prove themselves by one: `RSA`, `EC` or `OKP`, in PEM.
+    pub(crate) async fn client_key(&self, kind: &str) -> String {
+        let pem = text(&self.control("client-keys").await, kind).to_owned();
+        for line in pem.lines().filter(|line| !line.starts_with("-----")) {
+            secrets::note(line);
+        }
+        pem
+    }
+
     async fn control(&self, what: &str) -> Value {
         let url = format!("{}/test/{what}", self.issuer);
         let answer = self.client.post(&url).send().await;

@@ -93,23 +93,32 @@ impl Site {
             folder: tempfile::tempdir().expect("a folder can be made"),
             _ports: [public, admin],
         };
-        site.write_configuration(client_id);
+        write(&site.file("client-secret"), &secret_of(client_id));
+        site.write_configuration(client_id, SECRET_IN_FILE);
         site
     }
 
-    fn write_configuration(&self, client_id: &str) {
+    /// Starts the sidecar anew as another client of the provider, which proves itself by these
+    /// lines of the configuration.
+    pub(crate) fn restart_sidecar_as(&mut self, client_id: &str, proof: &str) {
+        drop(self.sidecar.take());
+        self.write_configuration(client_id, proof);
+        self.start_sidecar();
+    }
+
+    fn write_configuration(&self, client_id: &str, proof: &str) {
         let issued = self.authority.issue(&["127.0.0.1", "localhost"]);
         let config = CONFIGURATION
             .replace("{ADDRESS}", self.url.trim_start_matches("https://"))
             .replace("{ADMIN}", self.admin.trim_start_matches("http://"))
             .replace("{SQL_NODE}", &self.sql_node.url())
             .replace("{ISSUER}", &self.issuer)
-            .replace("{CLIENT}", client_id);
+            .replace("{CLIENT}", client_id)
+            .replace("{PROOF}", proof);
         write(&self.file("config.toml"), &config);
         write(&self.file("ca.crt"), &self.authority.ca_pem());
         write(&self.file("sidecar.crt"), &issued.cert_pem);
         write(&self.file("sidecar.key"), &issued.key_pem);
-        write(&self.file("client-secret"), &secret_of(client_id));
     }
 
     /// A file of this site.
@@ -271,6 +280,9 @@ pub(crate) fn write(path: &Path, text: &str) {
 
 pub(crate) const WHOAMI: &str = r#"SELECT current_user() AS "who", current_database() AS "where""#;
 
+/// How most clients here prove themselves.
+const SECRET_IN_FILE: &str = r#"client_secret = { file = "client-secret" }"#;
+
 /// The most talkative log, so that the search for secrets has something to search.
 const CONFIGURATION: &str = r#"
 [listen]
@@ -292,7 +304,7 @@ name = "certified"
 issuer = "{ISSUER}"
 ca = "ca.crt"
 client_id = "{CLIENT}"
-client_secret = { file = "client-secret" }
+{PROOF}
 scopes = ["openid", "profile", "email", "groups"]
 audiences = ["ocient"]
 

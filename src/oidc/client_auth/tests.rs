@@ -216,7 +216,11 @@ fn a_statement_is_as_the_configuration_and_the_metadata_want_it() {
 
 #[test]
 fn ed25519_goes_by_the_name_that_the_provider_lists() {
-    for (listed, expected) in [(json!(["Ed25519"]), "Ed25519"), (json!(["EdDSA"]), "EdDSA")] {
+    for (listed, expected) in [
+        (json!(["Ed25519"]), "Ed25519"),
+        (json!(["EdDSA"]), "EdDSA"),
+        (json!(["Ed25519", "EdDSA"]), "EdDSA"),
+    ] {
         let listed = json!({"token_endpoint_auth_signing_alg_values_supported": listed});
         let made = assertion(&mint::rules(), &key_of(&mint::EDDSA), &metadata(&listed));
         let auth = ClientAuth::Assertion(Box::new(made));

@@ -7,8 +7,9 @@
 // JSON object a line, first {"event":"ready","issuer":…}. Standard input closed means: stop.
 // POST /test/log-out?client=ID&user=NAME posts logout tokens for the user's sessions (back channel).
 // POST /test/refresh-tokens counts the good and the used ones.
+// POST /test/client-keys answers the private keys of the applications with private_key_jwt, in PEM by kind.
 // POST /test/rotate-keys makes new keys sign, beside which the old ones stay published; with ?drop they do not.
-import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { parseArgs } from 'node:util';
@@ -30,6 +31,16 @@ const accounts = new Map(
     claims.sub,
     { preferred_username: login, ...claims },
   ]),
+);
+// Every application that proves itself by a key has one of each kind, so no key is in the repository.
+const clientKeys = {
+  RSA: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
+  EC: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+  OKP: generateKeyPairSync('ed25519').privateKey,
+};
+const publicKeys = Object.values(clientKeys).map((key) => createPublicKey(key).export({ format: 'jwk' }));
+const clients = settings.clients.map((client) =>
+  client.token_endpoint_auth_method === 'private_key_jwt' ? { ...client, jwks: { keys: publicKeys } } : client,
 );
 console.info = console.error; // the library's notices: standard output is ours
 
@@ -108,7 +119,7 @@ function newProvider(keys) {
     adapter: MemoryAdapter,
     jwks: { keys },
     cookies: { keys: cookieKeys },
-    clients: settings.clients,
+    clients,
     scopes: settings.scopes,
     claims: settings.claims,
     ttl: settings.lifetimes,
@@ -192,6 +203,11 @@ async function logOut(query) {
   return { sids };
 }
 
+function clientPems() {
+  const pem = ([kind, key]) => [kind, key.export({ type: 'pkcs8', format: 'pem' })];
+  return Object.fromEntries(Object.entries(clientKeys).map(pem));
+}
+
 function countRefreshTokens() {
   const all = [...rows].filter(([key]) => key.startsWith('RefreshToken:')).map(([, { value }]) => value);
   const used = all.filter(({ consumed }) => consumed).length;
@@ -207,6 +223,9 @@ async function route(request, response) {
   }
   if (request.method === 'POST' && pathname === '/test/log-out') {
     return send(response, 200, 'application/json', JSON.stringify(await logOut(searchParams)));
+  }
+  if (request.method === 'POST' && pathname === '/test/client-keys') {
+    return send(response, 200, 'application/json', JSON.stringify(clientPems()));
   }
   if (pathname === '/test/refresh-tokens') {
     return send(response, 200, 'application/json', JSON.stringify(countRefreshTokens()));

@@ -2,8 +2,7 @@
 //
 //   node sign-in.mjs --url AUTHORIZATION_URL --user alice [--deny]       (password: first line of standard input)
 //
-// Ends where the provider sends the browser back to the redirect_uri of the URL, which is not asked, and
-// prints {"callback":…}. Any page without a form to fill in is an error. NODE_EXTRA_CA_CERTS names the authority.
+// Ends where the provider sends the browser elsewhere, which is not asked, and prints {"callback":…}. Any page without a form to fill in is an error. NODE_EXTRA_CA_CERTS names the authority.
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 
@@ -38,9 +37,9 @@ function form(html) {
 
 let url = new URL(options.url);
 let body;
-const end = url.searchParams.get('redirect_uri');
+const { origin } = url; // a pushed request does not say where it ends
 const MOST_STEPS = 20; // a sign-in takes nine
-for (let step = 0; !url.href.startsWith(end); step += 1) {
+for (let step = 0; url.origin === origin; step += 1) {
   if (step === MOST_STEPS) throw new Error(`no end after ${step} steps, last at ${url.origin}${url.pathname}`);
   const response = await fetch(url, {
     method: body ? 'POST' : 'GET',
