@@ -198,7 +198,7 @@ impl Authenticator {
     /// Whether an opaque token is a provider's, and so none that the SQL node may be sent.
     ///
     /// # Errors
-    /// As in [`introspected`](Self::introspected).
+    /// The provider cannot be asked, or its answer cannot be used.
     pub async fn is_of_provider(
         &self,
         token: &Secret,

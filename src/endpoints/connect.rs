@@ -24,6 +24,7 @@ use super::{Endpoints, Visit, answer::json, connections::Shown, fields::Fields};
 use crate::{
     auth::{ApiKeys, Seen},
     body::{Arriving, Body},
+    config::Flow,
     connection::{Connection, Connections, Name},
     failure::Failure,
     oidc::{Provider, Tokens},
@@ -60,6 +61,7 @@ impl Endpoints {
             .0
             .auth
             .provider_named(&attempt.provider)
+            .filter(|provider| provider.config().flows.contains(&Flow::Code))
             .ok_or(Failure::State)?;
         let redeem = async {
             let code = self.code(&provider, &fields).await?;

@@ -107,7 +107,7 @@ pub(super) fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
     lax_object(token.split('.').nth(1)?)
 }
 
-/// The `iss` of [`unverified_claims`].
+/// The unverified `iss` of something that looks like a JWT.
 pub fn unverified_issuer(token: &str) -> Option<String> {
     let claims = unverified_claims(token)?;
     claims.get("iss")?.as_str().map(str::to_owned)

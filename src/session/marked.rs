@@ -27,7 +27,7 @@ impl<R: Record> Sessions<R> {
         Ok(live.map(Arc::new))
     }
 
-    /// Whether one more session of `name` may begin: [`MAX_NAMED`] are the most. Sessions that ended a
+    /// Whether one more session of `name` may begin; a thousand are the most. Sessions that ended a
     /// few minutes ago may count still, and some that begin at the same moment do not.
     pub async fn has_room(&self, name: &[u8]) -> Result<bool, SessionError> {
         let mut count = 0;

@@ -61,6 +61,17 @@ impl Provider {
         );
     }
 
+    /// Waits until this refresh token is good no more.
+    ///
+    /// # Panics
+    /// When it stays good.
+    pub async fn ended(&self, refresh_token: &str) {
+        let mut arrivals = self.shared.arrivals.subscribe();
+        let ended = arrivals.wait_for(|_| !self.is_refresh_token_good(refresh_token));
+        let ended = tokio::time::timeout(PATIENCE, ended).await.is_ok();
+        assert!(ended, "the refresh token stays good");
+    }
+
     /// All requests, oldest first (the last 10,000).
     pub fn requests(&self) -> Vec<Recorded> {
         self.shared.lock().journal()

@@ -136,6 +136,7 @@ async fn answer(
         return transport::spoil(&lies, endpoint, redirect);
     }
     let reply = route::route(shared, &call);
+    shared.arrivals.send_modify(|count| *count += 1); // for those who wait for what it changed
     transport::spoil(&lies, endpoint, reply)
 }
 
