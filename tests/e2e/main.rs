@@ -5,6 +5,7 @@ mod browser;
 mod client_auth;
 mod clients;
 mod crash;
+mod device;
 mod disk;
 mod explain;
 mod keys;

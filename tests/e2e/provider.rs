@@ -77,7 +77,26 @@ impl CertifiedProvider {
         self.walk(url, user, &["--deny"]).await
     }
 
+    /// Types a device's code at the provider and signs in there as `user`, who refuses if `more`
+    /// is `--deny`; what the last page says.
+    pub(crate) async fn decide(&self, url: &str, code: &str, user: &str, more: &[&str]) -> String {
+        let more = [&["--code", code], more].concat();
+        text(&self.pages(url, user, &more).await, "page").to_owned()
+    }
+
     async fn walk(&self, url: &str, user: &str, more: &[&str]) -> Url {
+        let answer = self.pages(url, user, more).await;
+        let callback = Url::parse(text(&answer, "callback")).expect("a URL");
+        for (name, value) in callback.query_pairs() {
+            if ["code", "state"].contains(&&*name) {
+                secrets::note(&value);
+            }
+        }
+        callback
+    }
+
+    /// What sign-in.mjs says at its end.
+    async fn pages(&self, url: &str, user: &str, more: &[&str]) -> Value {
         let mut child = Command::new(parts::node())
             .arg("sign-in.mjs")
             .current_dir(PROVIDER)
@@ -100,14 +119,7 @@ impl CertifiedProvider {
         let output = child.wait_with_output().await.expect("it ends");
         let problem = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{user} cannot sign in: {problem}");
-        let answer: Value = serde_json::from_slice(&output.stdout).expect("it speaks JSON");
-        let callback = Url::parse(text(&answer, "callback")).expect("a URL");
-        for (name, value) in callback.query_pairs() {
-            if ["code", "state"].contains(&&*name) {
-                secrets::note(&value);
-            }
-        }
-        callback
+        serde_json::from_slice(&output.stdout).expect("it speaks JSON")
     }
 
     /// Tokens of `user` for a client of this provider, obtained as the client itself would: an ID

@@ -60,6 +60,7 @@ class MemoryAdapter {
   async upsert(id, value, seconds) {
     const until = seconds ? Date.now() + seconds * 1000 : Infinity;
     rows.set(`${this.model}:${id}`, { value, until });
+    if (value.userCode) rows.set(`${this.model}/code:${value.userCode}`, { value: id, until });
     if (value.uid) rows.set(`${this.model}/uid:${value.uid}`, { value: id, until });
   }
 
@@ -71,8 +72,8 @@ class MemoryAdapter {
     return this.find(find(`${this.model}/uid:${uid}`));
   }
 
-  async findByUserCode() {
-    return undefined; // no application of settings.json is a device
+  async findByUserCode(code) {
+    return this.find(find(`${this.model}/code:${code}`));
   }
 
   async consume(id) {
@@ -106,10 +107,25 @@ function send(response, status, type, body) {
   response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
 }
 
+const page = (title, content) =>
+  `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escape(title)}</title>${content}</html>`;
+
 function sendPage(response, status, title, content) {
-  const html = `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escape(title)}</title>${content}</html>`;
-  send(response, status, 'text/html; charset=utf-8', html);
+  send(response, status, 'text/html; charset=utf-8', page(title, content));
 }
+
+// A page without a form is where a device's sign-in ends.
+const devicePages = {
+  userCodeInputSource: (context, form, _out, error) => {
+    context.body = page('device', error ? escape(error.message) : form);
+  },
+  userCodeConfirmSource: (context, form) => {
+    context.body = page('confirm', form);
+  },
+  successSource: (context) => {
+    context.body = page('device', 'the device is signed in');
+  },
+};
 
 const cookieKeys = [randomBytes(32).toString('hex')];
 
@@ -141,6 +157,7 @@ function newProvider(keys) {
       devInteractions: { enabled: false },
       clientCredentials: enabled,
       revocation: enabled,
+      deviceFlow: { ...enabled, ...devicePages },
       backchannelLogout: enabled,
       resourceIndicators: {
         ...enabled,

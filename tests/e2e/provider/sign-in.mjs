@@ -1,13 +1,14 @@
 // Signs a user in at the provider without a browser: follows redirects, keeps cookies, fills in forms.
 //
 //   node sign-in.mjs --url AUTHORIZATION_URL --user alice [--deny]       (password: first line of standard input)
+//   node sign-in.mjs --url VERIFICATION_URI --code ABCD-EFGH --user …    signs a device in, and prints {"page":…}
 //
 // Ends where the provider sends the browser elsewhere, which is not asked, and prints {"callback":…}. Any page without a form to fill in is an error. NODE_EXTRA_CA_CERTS names the authority.
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 
 const { values: options } = parseArgs({
-  options: { url: { type: 'string' }, user: { type: 'string' }, deny: { type: 'boolean', default: false } },
+  options: { url: { type: 'string' }, user: { type: 'string' }, code: { type: 'string' }, deny: { type: 'boolean', default: false } },
 });
 const password = (await text(process.stdin)).split('\n')[0];
 const cookies = new Map(); // of the only host there is
@@ -26,10 +27,12 @@ const header = (url) =>
     .map(({ name, value }) => `${name}=${value}`)
     .join('; ');
 
-// The pages are our own (provider.mjs), so their forms are as simple as this.
+// The pages are our own (provider.mjs) or as simple as those.
 function form(html) {
-  const action = /<form method="post" action="([^"]+)"/.exec(html)?.[1];
+  const action = /<form [^>]*method="post" action="([^"]+)"/.exec(html)?.[1];
   const body = new URLSearchParams();
+  for (const [, name, value] of html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)) body.append(name, value);
+  if (/type="text" name="user_code"/.test(html)) body.append('user_code', options.code);
   if (/name="login"/.test(html)) body.append('login', options.user);
   if (/name="password"/.test(html)) body.append('password', password);
   return action && { action, body };
@@ -38,7 +41,7 @@ function form(html) {
 let url = new URL(options.url);
 let body;
 const { origin } = url; // a pushed request does not say where it ends
-const MOST_STEPS = 20; // a sign-in takes nine
+const MOST_STEPS = 20; // a sign-in takes nine, a device a few more
 for (let step = 0; url.origin === origin; step += 1) {
   if (step === MOST_STEPS) throw new Error(`no end after ${step} steps, last at ${url.origin}${url.pathname}`);
   const response = await fetch(url, {
@@ -57,6 +60,11 @@ for (let step = 0; url.origin === origin; step += 1) {
   const html = await response.text();
   const refusal = options.deny && /<a href="([^"]+\/abort)"/.exec(html)?.[1];
   const next = form(html);
+  const isOver = options.code && response.status < 400 && !next;
+  if (isOver) {
+    console.log(JSON.stringify({ page: html.replace(/<[^>]+>/g, ' ') }));
+    process.exit();
+  }
   if (response.status >= 400 || !(refusal || next)) {
     throw new Error(`${url.origin}${url.pathname} answered ${response.status}: ${html.replace(/<[^>]+>/g, ' ')}`);
   }
