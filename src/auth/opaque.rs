@@ -29,6 +29,9 @@ pub(super) struct Opaque {
     /// `Ok`: inactive. Else why an active one is refused. A cache of its own, so that garbage
     /// cannot push out good entries.
     inactive: Cache<Question, Result<(), Failure>>,
+    /// Inactive tokens that were asked about before: the SQL node's own ones, shown again and
+    /// again, are no new failures of their clients.
+    familiar: Cache<Question, ()>,
     asking: SingleFlight<Question, Result<Answer, Failure>>,
     places: Arc<Semaphore>,
     throttle: Throttle,
@@ -53,11 +56,15 @@ impl Opaque {
         Self {
             active: Cache::builder()
                 .max_capacity(capacity)
-                .time_to_live(LONGEST)
+                .time_to_live(REMEMBERED)
                 .build(),
             inactive: Cache::builder()
                 .max_capacity(MAX_INACTIVE)
                 .time_to_live(negative_ttl)
+                .build(),
+            familiar: Cache::builder()
+                .max_capacity(MAX_INACTIVE)
+                .time_to_live(REMEMBERED)
                 .build(),
             asking: SingleFlight::new(control),
             places: Arc::new(Semaphore::new(MAX_ASKED)),
@@ -79,16 +86,40 @@ impl Opaque {
         Some(inactive.map(|()| None))
     }
 
-    /// Asks, once for all who wait.
+    /// Whether a provider was asked about the token a while ago, and what it said is too old.
+    fn is_familiar(&self, question: &Question) -> bool {
+        self.active.contains_key(question) || self.familiar.contains_key(question)
+    }
+
+    /// Asks, once for all who wait. A client with too many failures asks about one new token at
+    /// a time.
     async fn ask(
         &self,
         question: Question,
         provider: &Arc<Provider>,
+        siblings: Vec<String>,
         token: &Secret,
-        now: SystemTime,
+        (client, now): (IpAddr, SystemTime),
     ) -> Result<Answer, Failure> {
+        let turns = match self.is_familiar(&question) {
+            true => None,
+            false => self.throttle.turns(client),
+        };
+        let _turn = match turns {
+            None => None,
+            Some(turns) => {
+                let turn = tokio::time::timeout(MAX_WAIT, turns.acquire_owned()).await;
+                let Ok(Ok(turn)) = turn else {
+                    return Err(Failure::TooManyFailures(WINDOW));
+                };
+                Some(turn)
+            }
+        };
         let (this, provider, token) = (self.clone(), provider.clone(), token.clone());
-        let work = move || async move { this.asked(question, &provider, &token, now).await };
+        let work = move || async move {
+            let asked = this.asked(question, &provider, &siblings, &token, now);
+            asked.await
+        };
         let asked = self.asking.run(question, work).await;
         asked.unwrap_or(Err(Failure::Internal))
     }
@@ -97,6 +128,7 @@ impl Opaque {
         &self,
         question: Question,
         provider: &Provider,
+        siblings: &[String],
         token: &Secret,
         now: SystemTime,
     ) -> Result<Answer, Failure> {
@@ -105,7 +137,7 @@ impl Opaque {
             tracing::warn!("too many opaque tokens at once; one was not asked about");
             return Err(Failure::ProviderUnreachable);
         };
-        match provider.introspect(token, now).await {
+        match provider.introspect(token, siblings, now).await {
             Ok(Some(identity)) => {
                 let identity = Arc::new(identity);
                 let active = Active {
@@ -120,6 +152,7 @@ impl Opaque {
             }
             Ok(None) => {
                 self.inactive.insert(question, Ok(()));
+                self.familiar.insert(question, ());
                 Ok(None)
             }
             Err(error) => {
@@ -140,9 +173,9 @@ impl Authenticator {
     /// providers are.
     ///
     /// # Errors
-    /// An active token that breaks a rule; a provider that could not be asked while no other
-    /// knew the token; a client with too many failures, whose unknown tokens nobody is asked
-    /// about.
+    /// An active token that breaks a rule, whatever another provider would say of it; a provider
+    /// that could not be asked while no other knew the token; a client with too many failures,
+    /// which asks about one new token at a time.
     pub(super) async fn introspected(
         &self,
         token: &Secret,
@@ -151,34 +184,44 @@ impl Authenticator {
         now: SystemTime,
     ) -> Result<Option<(Arc<Identity>, bool)>, Failure> {
         let opaque = &self.0.opaque;
-        let (mut failure, mut was_known, mut was_asked) = (None, true, false);
+        let (mut failure, mut was_known, mut is_new) = (None, true, false);
         let introspects = |one: &&Arc<Provider>| one.introspects() && is_meant(one);
         for provider in self.0.providers.iter().filter(introspects) {
             let question = question(provider, token);
             let answer = match opaque.known(&question, now) {
                 Some(answer) => answer,
-                None if opaque.throttle.is_spent(client) => {
-                    return Err(Failure::TooManyFailures(WINDOW));
-                }
                 None => {
                     was_known = false;
-                    opaque.ask(question, provider, token, now).await
+                    is_new |= !opaque.is_familiar(&question);
+                    let siblings = self.siblings(provider);
+                    let about = (client, now);
+                    opaque.ask(question, provider, siblings, token, about).await
                 }
             };
-            was_asked = true;
             match answer {
                 Ok(Some(identity)) => return Ok(Some((identity, was_known))),
                 Ok(None) => {}
+                Err(error) if is_final(&error) => return Err(error),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
         match failure {
             Some(failure) => Err(failure),
-            None if was_asked && !was_known && opaque.throttle.is_over(client) => {
+            None if is_new && opaque.throttle.is_over(client) => {
                 Err(Failure::TooManyFailures(WINDOW))
             }
             None => Ok(None),
         }
+    }
+
+    /// The client ids of the other entries of the provider's issuer.
+    fn siblings(&self, provider: &Provider) -> Vec<String> {
+        let config = provider.config();
+        let others = self.0.providers.iter().map(|other| other.config());
+        others
+            .filter(|other| other.issuer == config.issuer && other.client_id != config.client_id)
+            .map(|other| other.client_id.clone())
+            .collect()
     }
 
     /// The holder of an opaque token shown with a request, if a provider knows it.
@@ -231,6 +274,16 @@ impl Authenticator {
     }
 }
 
+/// Whether no other entry may judge the token any more: what one refuses because of who it is,
+/// another must not accept. One that is meant for somebody else may be meant for that one.
+fn is_final(failure: &Failure) -> bool {
+    match failure {
+        Failure::Token(TokenFault::Audience | TokenFault::AuthorizedParty) => false,
+        Failure::Token(_) | Failure::TooManyFailures(_) => true,
+        _ => false,
+    }
+}
+
 fn question(provider: &Provider, token: &Secret) -> Question {
     let mut context = Context::new(&SHA256);
     let name = provider.config().name.as_bytes();
@@ -244,6 +297,9 @@ fn question(provider: &Provider, token: &Secret) -> Question {
 
 /// A token that the provider revokes works this long at most.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// How long it is remembered that a token was asked about before.
+const REMEMBERED: Duration = Duration::from_secs(3600);
 
 /// Inactive tokens remembered at most; pushing one out costs a question.
 const MAX_INACTIVE: u64 = 10_000;

@@ -85,7 +85,8 @@ impl Endpoints {
         visit: Visit<'_>,
     ) -> Result<T, Failure> {
         redeemed.inspect_err(|failure| {
-            if !failure.row().status.is_server_error() {
+            // What the provider is said to have answered may be the client's own invention.
+            if !is_outage(failure) {
                 self.0.wasted_states.is_over(visit.client);
             }
         })
@@ -159,6 +160,18 @@ impl Endpoints {
 fn failed(error: &OidcError) -> Failure {
     tracing::warn!(error = chain(error), "sign-in failed");
     Failure::from(error)
+}
+
+/// Whether something was out of reach, which no client brings about.
+fn is_outage(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::ProviderUnreachable
+            | Failure::ProviderNonsense
+            | Failure::NodeUnreachable
+            | Failure::NodeLate
+            | Failure::StoreUnavailable
+    )
 }
 
 /// The provider sends the browser exactly where it was told to; only the trailing `/` that

@@ -1,6 +1,6 @@
 //! Asks the provider what an opaque token is (RFC 7662).
 use super::{
-    Identity, OidcError, json,
+    Identity, OidcError, TokenFault, json,
     provider::Provider,
     remote::{Remote, media_type},
     verify,
@@ -13,13 +13,15 @@ use std::time::{Instant, SystemTime};
 
 impl Provider {
     /// Whom an opaque access token speaks of. `None`: the provider does not know it, or it has
-    /// ended.
+    /// ended. One that was issued to one of the `siblings`, the client ids of other entries of
+    /// this issuer, belongs there, under the rules of that entry.
     ///
     /// # Errors
     /// The provider cannot be asked, or what it says breaks a rule.
     pub async fn introspect(
         &self,
         token: &Secret,
+        siblings: &[String],
         now: SystemTime,
     ) -> Result<Option<Identity>, OidcError> {
         let discovered = self.discovered().await?;
@@ -37,6 +39,10 @@ impl Provider {
         let now = now + started.elapsed();
         match self.remote.introspected(&answer)? {
             Value::Object(members) => {
+                let client = members.get("client_id").and_then(Value::as_str);
+                if siblings.iter().any(|sibling| Some(&**sibling) == client) {
+                    return Err(TokenFault::AuthorizedParty.into());
+                }
                 let identity = verify::introspected(self.config(), &members, now)?;
                 Ok(Some(identity))
             }

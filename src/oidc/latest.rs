@@ -75,7 +75,9 @@ impl<T: Send + Sync + 'static> Latest<T> {
     pub(super) fn trouble(&self) -> Option<Trouble> {
         let state = lock(&self.state);
         let (since, error) = state.trouble.as_ref()?;
-        let left = state.usable().map(|kept| TOO_OLD - kept.at.elapsed());
+        let left = state
+            .usable()
+            .map(|kept| TOO_OLD.saturating_sub(kept.at.elapsed()));
         Some(Trouble::new(self.what, *since, error, left))
     }
 

@@ -7,6 +7,7 @@ use super::{
     jws::Jws,
     keys::KeySet,
     latest::{Fetched, Latest},
+    pushed::MAX_PUSHES,
     remote::{Discovered, Remote},
     verify::{self, Rule, Trace},
 };
@@ -53,6 +54,7 @@ impl Provider {
                 config: config.clone(),
                 credentials,
                 http,
+                pushes: Semaphore::new(MAX_PUSHES),
             }),
         })
     }

@@ -9,6 +9,7 @@ use super::{
     remote::{Discovered, Remote},
 };
 use http::StatusCode;
+use std::time::Duration;
 use url::Url;
 
 impl Remote {
@@ -44,6 +45,10 @@ impl Remote {
             .iter()
             .map(|(name, value)| (&**name, &**value))
             .collect();
+        let place = tokio::time::timeout(MAX_WAIT, self.pushes.acquire());
+        let Ok(Ok(_place)) = place.await else {
+            return Err(self.busy("too many pushed requests at once"));
+        };
         let answer = self.post(discovered, endpoint, &form).await?;
         if ![StatusCode::CREATED, StatusCode::OK].contains(&answer.status()) {
             return Err(self.refusal("pushed authorization request endpoint", &answer));
@@ -68,3 +73,10 @@ fn reference(body: &[u8]) -> Option<String> {
 
 /// A URN with a random part; longer ones would make no URL that every browser takes.
 const LONGEST: usize = 1024;
+
+/// Requests under way at most: anybody may begin a sign-in, so a flood of those must be to the
+/// provider no more than one busy application.
+pub(super) const MAX_PUSHES: usize = 32;
+
+/// Longest wait for a place among them: providers answer in a fraction of it.
+const MAX_WAIT: Duration = Duration::from_secs(2);

@@ -10,13 +10,16 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{Response, header};
-use std::{fmt::Display, sync::Arc};
+use std::{fmt::Display, io, sync::Arc};
+use tokio::sync::Semaphore;
 
 /// One provider as seen over the network.
 pub(super) struct Remote {
     pub(super) config: config::Provider,
     pub(super) credentials: ClientCredentials,
     pub(super) http: HttpClient,
+    /// Places for pushed authorization requests.
+    pub(super) pushes: Semaphore,
 }
 
 /// What discovery tells.
@@ -34,6 +37,14 @@ impl Remote {
                 provider: self.config.name.clone(),
                 source: Arc::new(error),
             },
+        }
+    }
+
+    /// The provider is not asked now, and why.
+    pub(super) fn busy(&self, why: &'static str) -> OidcError {
+        OidcError::Unreachable {
+            provider: self.config.name.clone(),
+            source: Arc::new(io::Error::other(why)),
         }
     }
 

@@ -239,16 +239,9 @@ async fn a_flood_of_made_up_tokens_is_no_flood_at_the_provider() {
         let answer = site.query_as(&format!("made-up-token-{number}")).await;
         assert_refused(&answer, 429, -1100, "spent");
     }
-    assert_eq!(
-        asked(&site),
-        before,
-        "a spent client's tokens are not asked about"
-    );
-    assert_eq!(
-        site.query_as(&known).await.status,
-        200,
-        "a good one goes on"
-    );
+    for (good, what) in [(known, "known"), (opaque(&site, "alice"), "new")] {
+        assert_eq!(site.query_as(&good).await.status, 200, "{what}");
+    }
 }
 
 #[tokio::test]
@@ -300,4 +293,32 @@ async fn in_mode_exchange_the_node_itself_judges_the_opaque_token() {
     // This node's integration knows no opaque tokens.
     assert_refused(&site.query_as(&token).await, 403, -719, "the node's word");
     assert_eq!(site.node.token_exchanges().sso_token, 1);
+}
+
+#[tokio::test]
+async fn an_opaque_token_of_an_application_without_tokens_is_not_taken_under_the_rules_of_another()
+{
+    let mut options = ProviderOptions::new(&authority());
+    options.opaque_access_tokens = true;
+    let provider = Provider::start(options);
+    let issuer = provider.issuer().to_owned();
+    let site = Site::with_parts(provider, SqlNodeOptions::default(), |settings| {
+        settings.provider("introspection", "true");
+        settings.provider("audiences", "['api']");
+        settings.more(&format!(
+            "[[provider]]\nname = 'public'\nissuer = '{issuer}'\nca = 'ca.crt'\n\
+             client_id = 'ocient-public'\naudiences = ['api']\nflows = ['code']\n"
+        ));
+    })
+    .await;
+    let token = opaque(&site, "alice");
+    for (name, value) in [("client_id", "ocient-public"), ("aud", "api")] {
+        site.provider
+            .lie(Lie::IntrospectedMember(name, json!(value)));
+    }
+    for _ in 0..2 {
+        assert_refused(&site.query_as(&token).await, 401, -1233, "a query");
+        assert_refused(&sso_token(&site, &token).await, 401, -1233, "a sign-in");
+    }
+    assert!(site.node.requests().is_empty(), "nor left to the SQL node");
 }

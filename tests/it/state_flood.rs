@@ -3,6 +3,23 @@ use crate::site::{Site, assert_refused, with_parameter};
 use sidecar_testkit::client::Client;
 
 #[tokio::test]
+async fn answers_that_no_provider_gave_waste_states_too() {
+    let site =
+        Site::with(|settings| settings.set("limits", "failed_signins_per_client", "3")).await;
+    let come_back = async |error: &str| {
+        let client = site.client();
+        let back = site.nearly_signed_in(&client).await;
+        let url = with_parameter(&back, "error", Some(error));
+        client.get(url.as_str()).send().await.unwrap()
+    };
+    for error in ["x", "server_error", "temporarily_unavailable"] {
+        let wasted = come_back(error).await;
+        assert!(wasted.status.is_server_error(), "{error}");
+    }
+    assert_refused(&come_back("x").await, 429, -1100, "one too many");
+}
+
+#[tokio::test]
 async fn a_client_that_wastes_states_cannot_fill_the_memory_of_used_ones() {
     let site =
         Site::with(|settings| settings.set("limits", "failed_signins_per_client", "3")).await;

@@ -44,7 +44,11 @@ impl Renewal {
         let (account, now) = (connection.account.as_ref(), SystemTime::now());
         match self.provider.renew(refresh_token, account, now).await {
             Ok(tokens) => self.keep(&connection, tokens).await,
-            Err(OidcError::Refused(OAuthError::InvalidGrant)) => self.end(&connection).await,
+            // Tokens of another account: the refresh token is used up, and what came for it is
+            // nobody's.
+            Err(OidcError::Refused(OAuthError::InvalidGrant) | OidcError::Token(_)) => {
+                self.end(&connection).await
+            }
             Err(error) => self.failed(&error),
         }
     }
