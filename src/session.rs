@@ -215,7 +215,7 @@ impl<R: Record> Sessions<R> {
     }
 
     /// Changes a live session by compare-and-set, so that it overwrites no other change and
-    /// brings no ended session back.
+    /// brings no ended session back. Hundreds at once succeed, one after another.
     async fn update(
         &self,
         key: &SessionKey,
@@ -224,6 +224,10 @@ impl<R: Record> Sessions<R> {
     ) -> Result<Option<Arc<Session<R>>>, SessionError> {
         let (shared, key) = (self.shared.clone(), *key);
         run_to_end(async move {
+            let mut turn = match shared.is_contended(&key) {
+                true => Some(shared.turn(&key).await),
+                false => None,
+            };
             for _ in 0..MAX_ATTEMPTS {
                 let ticket = shared.cache.ticket(&key);
                 let session = shared.load(key).await?;
@@ -238,6 +242,9 @@ impl<R: Record> Sessions<R> {
                     let session = Arc::new(session);
                     shared.cache.publish(ticket, session.clone());
                     return Ok(Some(session));
+                }
+                if turn.is_none() {
+                    turn = Some(shared.turn(&key).await);
                 }
             }
             Err(SessionError::Contended)
@@ -271,5 +278,6 @@ async fn run_to_end<T: Send + 'static>(
     }
 }
 
-/// An update meets another one of the same session rarely, and hardly ever twice in a row.
-const MAX_ATTEMPTS: u32 = 8;
+/// A change meets another one of the same session rarely; from then on it waits for those of this
+/// process. Only another process can get in its way then, and those that were under way.
+const MAX_ATTEMPTS: u32 = 64;

@@ -5,7 +5,8 @@ use super::{
 };
 use crate::{config, seal::KeyRing};
 use serde::de::DeserializeOwned;
-use std::{sync::Arc, time::Duration};
+use std::{array, sync::Arc, time::Duration};
+use tokio::sync::{Mutex, MutexGuard};
 
 pub(super) struct Shared<R> {
     pub(super) store: Box<dyn SessionStore>,
@@ -14,7 +15,12 @@ pub(super) struct Shared<R> {
     pub(super) ring: Arc<KeyRing>,
     pub(super) lifetime: Duration,
     pub(super) idle: Duration,
+    /// For changes that met another one of the same session: one after another from then on.
+    turns: [Mutex<()>; TURNS],
 }
+
+/// Sessions share turns by the first byte of their key; so few contend that it costs nothing.
+const TURNS: usize = 64;
 
 impl<R: DeserializeOwned + Send + Sync + 'static> Shared<R> {
     pub(super) fn new(
@@ -29,7 +35,20 @@ impl<R: DeserializeOwned + Send + Sync + 'static> Shared<R> {
             ring,
             lifetime: config.lifetime,
             idle: config.idle,
+            turns: array::from_fn(|_| Mutex::default()),
         }
+    }
+
+    /// Whether changes of this session wait for each other at present.
+    pub(super) fn is_contended(&self, key: &SessionKey) -> bool {
+        self.turns[usize::from(key.0[0]) % TURNS]
+            .try_lock()
+            .is_err()
+    }
+
+    /// The turn of a change of this session.
+    pub(super) async fn turn(&self, key: &SessionKey) -> MutexGuard<'_, ()> {
+        self.turns[usize::from(key.0[0]) % TURNS].lock().await
     }
 
     /// The session as the store has it, with the last use that this process knows of.

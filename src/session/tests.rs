@@ -1,4 +1,5 @@
 //! What sessions promise, whatever the store.
+mod contention;
 mod marked;
 mod race;
 
