@@ -16,7 +16,6 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-#[ignore = "the driver hangs in a clean clone; run with --ignored once that is found out"]
 async fn a_person_signs_in_queries_signs_out_and_is_out() {
     let site = site().await;
     let shots = visit(&site, "whole").await;
@@ -29,20 +28,17 @@ async fn a_person_signs_in_queries_signs_out_and_is_out() {
 }
 
 #[tokio::test]
-#[ignore = "the driver hangs in a clean clone; run with --ignored once that is found out"]
 async fn two_tabs_sign_in_at_once() {
     visit(&site().await, "twoTabs").await;
 }
 
 #[tokio::test]
-#[ignore = "the driver hangs in a clean clone; run with --ignored once that is found out"]
 async fn a_person_who_refused_can_begin_again() {
     let site = site().await;
     assert_eq!(visit(&site, "refusal").await, 4);
 }
 
 #[tokio::test]
-#[ignore = "the driver hangs in a clean clone; run with --ignored once that is found out"]
 async fn a_page_of_another_site_gets_nothing_from_a_signed_in_browser() {
     let site = site().await;
     assert_eq!(visit(&site, "attack").await, 4);
@@ -67,7 +63,7 @@ async fn site() -> Site {
     site.start_provider();
     site.start_sidecar();
     site.sidecar()
-        .line(|line| line.contains("provider discovered"));
+        .line(|line| line.contains("provider fetched"));
     site
 }
 

@@ -23,7 +23,7 @@ async fn a_sidecar_starts_without_its_provider_and_signs_in_once_that_is_up() {
 
     site.start_provider();
     site.sidecar()
-        .line(|line| line.contains("provider discovered"));
+        .line(|line| line.contains("provider fetched"));
     let readiness = site.readiness().await;
     assert_eq!(readiness["status"], "ready", "{readiness}");
     let browser = site.signed_in("alice").await;

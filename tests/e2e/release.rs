@@ -32,7 +32,7 @@ async fn it_starts_within_100_ms_and_idles_below_20_mib() {
         fastest = fastest.min(took);
     }
     let sidecar = running.expect("the loop has run");
-    sidecar.line(|line| line.contains("provider discovered"));
+    sidecar.line(|line| line.contains("provider fetched"));
     let memory = memory_kib(sidecar.id(), "Pss");
     let measured = format!("starts in {fastest:?}, idles at {memory} KiB\n");
     fs::write(parts::other_log("measured"), &measured).expect("the folder can be written");
