@@ -9,8 +9,8 @@ use crate::site::{Site, Whoami, assert_is, assert_refused};
 async fn a_sidecar_starts_without_its_provider_and_signs_in_once_that_is_up() {
     let mut site = Site::without_processes("web-rs256", &["web-rs256"]).await;
     site.start_sidecar();
-    let discovery_failed = |line: &str| line.contains("discovery failed");
-    site.sidecar().line(discovery_failed);
+    let not_fetched = |line: &str| line.contains("provider not fetched");
+    site.sidecar().line(not_fetched);
     let readiness = site.readiness().await;
     assert_eq!(readiness["status"], "degraded", "{readiness}");
     assert_eq!(readiness["providers"][0]["ready"], false, "{readiness}");
