@@ -175,6 +175,19 @@ async fn an_active_answer_that_breaks_a_rule_is_refused_and_never_passed_through
 }
 
 #[tokio::test]
+async fn an_active_token_of_no_kind_that_is_for_nobody_is_refused_as_it_may_be_a_refresh_token() {
+    let site = site(|_| {}).await;
+    for name in ["aud", "token_type"] {
+        let lie = Lie::IntrospectedMember(name, Value::Null);
+        site.provider.lie(lie);
+    }
+    let token = opaque(&site, "alice");
+    assert_refused(&site.query_as(&token).await, 401, -1236, "a query");
+    assert_refused(&sso_token(&site, &token).await, 401, -1236, "a sign-in");
+    assert!(site.node.requests().is_empty());
+}
+
+#[tokio::test]
 async fn harmless_differences_of_introspection_answers_are_accepted() {
     let site = site(|_| {}).await;
     for (name, value) in [

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use std::time::SystemTime;
 
 /// Judges the members of an answer that says `active` as the claims of an access token are
-/// judged, as far as they are there: `iss` and `aud` may be missing, `exp`, `sub` and
-/// `client_id` may not.
+/// judged, as far as they are there: `iss` may be missing, and either `aud` or the kind of token;
+/// `exp`, `sub` and `client_id` may not.
 ///
 /// # Errors
 /// The first rule that the answer breaks.
@@ -46,19 +46,23 @@ pub(in crate::oidc) fn introspected(
 /// Providers tell of refresh tokens too, each in its own way, and of tokens that are bound to a
 /// key (`DPoP`), which a bearer has not shown.
 fn check_type(claims: Claims<'_>) -> Result<(), TokenFault> {
+    // So some speak of their refresh tokens: for nobody in particular, and of no kind.
+    let mut is_vague = claims.find("aud").is_none();
     for (name, known) in [
         ("token_type", &["bearer", "access_token"][..]),
         ("token_use", &["access_token", "access"]),
         ("typ", &["bearer", "at+jwt", "application/at+jwt"]),
     ] {
         let is_other = |text: &str| !known.iter().any(|one| one.eq_ignore_ascii_case(text));
-        if claims.text(name)?.is_some_and(is_other) {
+        let kind = claims.text(name)?;
+        if kind.is_some_and(is_other) {
             return Err(TokenFault::Type);
         }
+        is_vague &= kind.is_none();
     }
-    match claims.find("cnf") {
-        None => Ok(()),
-        Some(_) => Err(TokenFault::Type),
+    match is_vague || claims.find("cnf").is_some() {
+        false => Ok(()),
+        true => Err(TokenFault::Type),
     }
 }
 
