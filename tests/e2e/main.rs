@@ -8,6 +8,7 @@ mod crash;
 mod device;
 mod disk;
 mod explain;
+mod introspection;
 mod keys;
 mod logout;
 mod memory;

@@ -27,6 +27,8 @@ pub(crate) struct Tokens {
     pub(crate) access_token: String,
     /// None without a user.
     pub(crate) id_token: Option<String>,
+    /// None without a user.
+    pub(crate) refresh_token: Option<String>,
 }
 
 impl CertifiedProvider {
@@ -186,6 +188,7 @@ impl CertifiedProvider {
         Tokens {
             access_token: token("access_token").unwrap_or_else(|| panic!("{answer}")),
             id_token: token("id_token"),
+            refresh_token: token("refresh_token"),
         }
     }
 
@@ -223,9 +226,29 @@ impl CertifiedProvider {
         pem
     }
 
+    /// Makes this certificate, in PEM, the one of a client that has none of an authority.
+    pub(crate) async fn use_certificate(&self, client_id: &str, pem: &str) {
+        let what = format!("client-certificate?client={client_id}");
+        self.control_with(&what, pem).await;
+    }
+
+    /// Loses the next answer of the token endpoint, once it is made.
+    pub(crate) async fn lose_answer(&self) {
+        self.control("lose-answer").await;
+    }
+
+    /// Takes no authorization requests from now on but pushed ones, as its metadata then says.
+    pub(crate) async fn require_pushed_requests(&self) {
+        self.control("require-pushed").await;
+    }
+
     async fn control(&self, what: &str) -> Value {
+        self.control_with(what, "").await
+    }
+
+    async fn control_with(&self, what: &str, body: &str) -> Value {
         let url = format!("{}/test/{what}", self.issuer);
-        let answer = self.client.post(&url).send().await;
+        let answer = self.client.post(&url).body(body.to_owned()).send().await;
         let answer = answer.expect("the provider answers");
         assert_eq!(answer.status, 200, "{what}: {}", answer.text());
         answer.json()

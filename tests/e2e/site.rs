@@ -106,6 +106,16 @@ impl Site {
         self.start_sidecar();
     }
 
+    /// The same, and with further tables of the configuration.
+    pub(crate) fn restart_sidecar_with(&mut self, client_id: &str, proof: &str, tables: &str) {
+        drop(self.sidecar.take());
+        self.write_configuration(client_id, proof);
+        let file = self.file("config.toml");
+        let config = fs::read_to_string(&file).expect("it was written");
+        write(&file, &format!("{config}\n{tables}"));
+        self.start_sidecar();
+    }
+
     fn write_configuration(&self, client_id: &str, proof: &str) {
         let issued = self.authority.issue(&["127.0.0.1", "localhost"]);
         let config = CONFIGURATION
@@ -210,6 +220,13 @@ impl Site {
         browser
     }
 
+    /// Asks the endpoint of this name in `browser`, as a page of the sidecar's own would.
+    pub(crate) async fn post(&self, browser: &Client, endpoint: &str) -> Answer {
+        let url = format!("{}/v1/{endpoint}", self.url);
+        let post = browser.post(&url).header("origin", &self.url);
+        post.send().await.expect("the sidecar answers")
+    }
+
     /// Whom the SQL node takes the caller for, by a real statement.
     pub(crate) async fn whoami(&self, request: Whoami<'_>) -> Answer {
         let client = match request {
@@ -281,7 +298,7 @@ pub(crate) fn write(path: &Path, text: &str) {
 pub(crate) const WHOAMI: &str = r#"SELECT current_user() AS "who", current_database() AS "where""#;
 
 /// How most clients here prove themselves.
-const SECRET_IN_FILE: &str = r#"client_secret = { file = "client-secret" }"#;
+pub(crate) const SECRET_IN_FILE: &str = r#"client_secret = { file = "client-secret" }"#;
 
 /// The most talkative log, so that the search for secrets has something to search.
 const CONFIGURATION: &str = r#"

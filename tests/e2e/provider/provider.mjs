@@ -8,8 +8,12 @@
 // POST /test/log-out?client=ID&user=NAME posts logout tokens for the user's sessions (back channel).
 // POST /test/refresh-tokens counts the good and the used ones.
 // POST /test/client-keys answers the private keys of the applications with private_key_jwt, in PEM by kind.
+// POST /test/client-certificate?client=ID makes the certificate in the body, in PEM, that application's own.
+// POST /test/lose-answer makes the next answer of the token endpoint, and loses it on its way.
+// POST /test/require-pushed takes no authorization requests any more but pushed ones.
 // POST /test/rotate-keys makes new keys sign, beside which the old ones stay published; with ?drop they do not.
-import { createPublicKey, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { X509Certificate, createPublicKey, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { parseArgs } from 'node:util';
@@ -39,9 +43,17 @@ const clientKeys = {
   OKP: generateKeyPairSync('ed25519').privateKey,
 };
 const publicKeys = Object.values(clientKeys).map((key) => createPublicKey(key).export({ format: 'jwk' }));
-const clients = settings.clients.map((client) =>
-  client.token_endpoint_auth_method === 'private_key_jwt' ? { ...client, jwks: { keys: publicKeys } } : client,
-);
+const certificates = new Map(); // by client_id, those that no authority signed, as a JWK
+
+function withKeys(client) {
+  const { token_endpoint_auth_method: method, client_id: id } = client;
+  if (method === 'private_key_jwt') return { ...client, jwks: { keys: publicKeys } };
+  if (method !== 'self_signed_tls_client_auth') return client;
+  return certificates.has(id) ? { ...client, jwks: { keys: [certificates.get(id)] } } : [];
+}
+
+let arePushesRequired = false;
+let isAnswerToBeLost = false;
 console.info = console.error; // the library's notices: standard output is ours
 
 // Outlives a Provider object, so that sessions and codes survive a rotation of keys.
@@ -135,12 +147,14 @@ function newProvider(keys) {
     adapter: MemoryAdapter,
     jwks: { keys },
     cookies: { keys: cookieKeys },
-    clients,
+    clients: settings.clients.flatMap(withKeys),
     scopes: settings.scopes,
     claims: settings.claims,
     ttl: settings.lifetimes,
     conformIdTokenClaims: false, // the user's claims are in the ID token
     pkce: { required: () => true },
+    clientAuthMethods: settings.methods,
+    discovery: { mtls_endpoint_aliases: aliases },
     // Without the scope offline_access, too; each is used once.
     issueRefreshToken: async (_context, client) => client.grantTypeAllowed('refresh_token'),
     rotateRefreshToken: true,
@@ -156,7 +170,18 @@ function newProvider(keys) {
     features: {
       devInteractions: { enabled: false },
       clientCredentials: enabled,
+      introspection: enabled,
       revocation: enabled,
+      pushedAuthorizationRequests: { ...enabled, requirePushedAuthorizationRequests: arePushesRequired },
+      mTLS: {
+        ...enabled,
+        tlsClientAuth: true,
+        selfSignedTlsClientAuth: true,
+        getCertificate: ({ socket }) => socket.getPeerX509Certificate?.(),
+        certificateAuthorized: ({ socket }) => socket.authorized,
+        certificateSubjectMatches: ({ socket }, property, expected) =>
+          property === 'tls_client_auth_san_dns' && socket.getPeerX509Certificate().subjectAltName === `DNS:${expected}`,
+      },
       deviceFlow: { ...enabled, ...devicePages },
       backchannelLogout: enabled,
       resourceIndicators: {
@@ -167,7 +192,10 @@ function newProvider(keys) {
           const resource = settings.resources[name];
           if (!resource) throw new errors.InvalidTarget();
           const { audience, algorithm } = resource;
-          return { audience, scope: 'sql:read', accessTokenFormat: 'jwt', jwt: { sign: { alg: algorithm } } };
+          const format = algorithm
+            ? { accessTokenFormat: 'jwt', jwt: { sign: { alg: algorithm } } }
+            : { accessTokenFormat: 'opaque' };
+          return { audience, scope: 'sql:read', ...format };
         },
       },
     },
@@ -210,6 +238,25 @@ function rotateKeys(query) {
   return { kids: provider.keys.map(({ kid }) => kid) };
 }
 
+async function useCertificate(query, request) {
+  const certificate = new X509Certificate(Buffer.concat(await request.toArray()));
+  const key = { ...certificate.publicKey.export({ format: 'jwk' }), x5c: [certificate.raw.toString('base64')] };
+  certificates.set(query.get('client'), key);
+  provider = newProvider(provider.keys);
+  return {};
+}
+
+function requirePushed() {
+  arePushesRequired = true;
+  provider = newProvider(provider.keys);
+  return {};
+}
+
+function loseAnswer() {
+  isAnswerToBeLost = true;
+  return {};
+}
+
 async function logOut(query) {
   const [clientId, { sub }] = [query.get('client'), settings.users[query.get('user')]];
   const client = await provider.oidc.Client.find(clientId);
@@ -231,35 +278,53 @@ function countRefreshTokens() {
   return { used, good: all.length - used };
 }
 
+const controls = {
+  'client-certificate': useCertificate,
+  'client-keys': clientPems,
+  'log-out': logOut,
+  'lose-answer': loseAnswer,
+  'refresh-tokens': countRefreshTokens,
+  'require-pushed': requirePushed,
+  'rotate-keys': rotateKeys,
+};
+
 async function route(request, response) {
   const { pathname, searchParams } = new URL(request.url, issuer);
   const [, root, uid, action] = pathname.split('/');
   if (root === 'interaction') return interact(request, response, uid, action);
-  if (request.method === 'POST' && pathname === '/test/rotate-keys') {
-    return send(response, 200, 'application/json', JSON.stringify(rotateKeys(searchParams)));
+  const control = root === 'test' && request.method === 'POST' && controls[uid];
+  if (control) {
+    return send(response, 200, 'application/json', JSON.stringify(await control(searchParams, request)));
   }
-  if (request.method === 'POST' && pathname === '/test/log-out') {
-    return send(response, 200, 'application/json', JSON.stringify(await logOut(searchParams)));
-  }
-  if (request.method === 'POST' && pathname === '/test/client-keys') {
-    return send(response, 200, 'application/json', JSON.stringify(clientPems()));
-  }
-  if (pathname === '/test/refresh-tokens') {
-    return send(response, 200, 'application/json', JSON.stringify(countRefreshTokens()));
+  if (isAnswerToBeLost && pathname === '/token') {
+    isAnswerToBeLost = false;
+    response.end = () => request.socket.destroy();
   }
   return provider.answer(request, response);
 }
 
 let issuer;
+let aliases;
 let provider;
 const tls = { cert: readFileSync(options.cert), key: readFileSync(options.key) };
-const server = createServer(tls, (request, response) => {
+const answer = (request, response) => {
   route(request, response).catch((error) => sendPage(response, error.statusCode ?? 500, 'Error', escape(error.message)));
-});
-server.listen(Number(options.port), '127.0.0.1', () => {
-  issuer = `https://127.0.0.1:${server.address().port}`;
-  provider = newProvider(newKeys());
-  console.log(JSON.stringify({ event: 'ready', issuer }));
-});
+};
+const server = createServer(tls, answer);
+// Where clients show their certificates, which this asks for and does without, too.
+const authority = readFileSync(process.env.NODE_EXTRA_CA_CERTS);
+const mutual = createServer({ ...tls, ca: authority, requestCert: true, rejectUnauthorized: false }, answer);
+const origin = (listener) => `https://127.0.0.1:${listener.address().port}`;
+await once(mutual.listen(0, '127.0.0.1'), 'listening');
+await once(server.listen(Number(options.port), '127.0.0.1'), 'listening');
+issuer = origin(server);
+aliases = {
+  token_endpoint: `${origin(mutual)}/token`,
+  revocation_endpoint: `${origin(mutual)}/token/revocation`,
+  introspection_endpoint: `${origin(mutual)}/token/introspection`,
+  pushed_authorization_request_endpoint: `${origin(mutual)}/request`,
+};
+provider = newProvider(newKeys());
+console.log(JSON.stringify({ event: 'ready', issuer }));
 // Whoever started this has gone, however that happened.
 process.stdin.on('end', () => process.exit(0)).resume();
