@@ -147,15 +147,20 @@ impl<R: Record> Sessions<R> {
             .await
     }
 
-    /// Begins the absolute lifetime of a live session anew. `None`: there is none.
+    /// Begins the lifetime of a live session anew, up to `sessions.max_lifetime` after its
+    /// sign-in, or after somebody vouched for it since. `None`: there is none.
     pub async fn extend(
         &self,
         key: &SessionKey,
         now: SystemTime,
     ) -> Result<Option<Arc<Session<R>>>, SessionError> {
-        let expires_at = Millis::from(now).plus(self.shared.lifetime).into();
+        let expires_at: SystemTime = Millis::from(now).plus(self.shared.lifetime).into();
+        let max_lifetime = self.shared.max_lifetime;
         self.update(key, now, move |session| {
-            session.expires_at = expires_at;
+            let vouched_at = session.record.vouched_at();
+            let vouched_at = vouched_at.map_or(session.created_at, |at| at.max(session.created_at));
+            let longest = Millis::from(vouched_at).plus(max_lifetime);
+            session.expires_at = expires_at.min(longest.into());
             session.use_at(now.into());
         })
         .await

@@ -192,6 +192,7 @@ mod tests {
         let config = config::Sessions {
             store: config::Store::Memory,
             lifetime: Duration::from_secs(60),
+            max_lifetime: Duration::from_secs(60),
             idle: Duration::from_secs(60),
             local_ttl: Duration::from_secs(5),
             keys: folder.path().join("keys"),

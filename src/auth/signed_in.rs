@@ -52,6 +52,11 @@ impl Record for SignedIn {
     fn names(&self) -> Vec<Vec<u8>> {
         names(&self.identity)
     }
+
+    /// A refresh at the provider says that the sign-in there is still good.
+    fn vouched_at(&self) -> Option<SystemTime> {
+        self.renewed_at
+    }
 }
 
 impl SignedIn {

@@ -1,5 +1,6 @@
 //! `[sessions]`: how long a sign-in lasts, and where it is kept.
 use super::{
+    fault::Fault,
     section::Section,
     units::duration,
     values::{choice, except, path, string},
@@ -13,6 +14,9 @@ pub struct Sessions {
     pub store: Store,
     /// Longest life of a session; default 8 h.
     pub lifetime: Duration,
+    /// Longest life of a session that is extended without asking anybody, from the sign-in on;
+    /// default 12 h.
+    pub max_lifetime: Duration,
     /// Longest pause between two requests of a session; default 1 h.
     pub idle: Duration,
     /// How long a session is believed without asking the store; default 5 s.
@@ -53,15 +57,24 @@ impl Sessions {
         // A working day; a month is the longest that a forgotten browser should stay signed in.
         let lifetimes = SECOND..=Duration::from_hours(24 * 30);
         let lifetime = section.defaulted("lifetime", "'8h'", duration(lifetimes.clone()));
+        // The longest that NIST SP 800-63B section 4.2.3 lets a person go on without signing in
+        // again, however busy.
+        let max_lifetime = section.defaulted("max_lifetime", "'12h'", duration(lifetimes.clone()));
         // A meeting or a lunch. The lifetime ends a session all the same.
         let idle = section.defaulted("idle", "'1h'", duration(lifetimes));
         // Another sidecar notices a logout this much later at worst, so seconds, not minutes.
         let local = Duration::from_millis(1)..=Duration::from_mins(1);
         let local_ttl = section.defaulted("local_ttl", "'5s'", duration(local));
         let keys = section.defaulted("keys", "'state/keys'", string(path));
+        let (lifetime, max_lifetime) = (lifetime?, max_lifetime?);
+        if max_lifetime < lifetime {
+            let fault = Fault::new("longer than `max_lifetime`, which is 12h unless it is set");
+            return section.fault("lifetime", fault.cure("lower it, or raise `max_lifetime`"));
+        }
         Some(Self {
             store: store?,
-            lifetime: lifetime?,
+            lifetime,
+            max_lifetime,
             idle: idle?,
             local_ttl: local_ttl?,
             keys: section.resolve(keys?),

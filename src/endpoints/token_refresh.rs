@@ -30,7 +30,8 @@ impl Endpoints {
         carrier: Carrier,
         now: SystemTime,
     ) -> Result<Response<Body>, Failure> {
-        // The provider first: somebody who was removed there must not extend for ever.
+        // The provider first: somebody who was removed there must not extend. Where there is no
+        // refresh token to ask it with, `sessions.max_lifetime` bounds what this gives.
         let session = self.0.auth.renewed(session, now).await?;
         self.0.auth.check_grant(&session.record)?;
         let extended = self.0.auth.sessions().extend(session.key(), now).await;

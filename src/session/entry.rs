@@ -15,7 +15,7 @@ pub struct Session<R> {
     pub record: R,
     /// When the sign-in happened.
     pub created_at: SystemTime,
-    /// The end of its absolute lifetime; see [`ends_at`](Self::ends_at).
+    /// The end of its lifetime; see [`ends_at`](Self::ends_at).
     pub expires_at: SystemTime,
     key: SessionKey,
     pub(super) revision: u64,
@@ -128,6 +128,9 @@ impl<R: Record> Session<R> {
 pub trait Record: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Names that several sessions may have in common; two at most.
     fn names(&self) -> Vec<Vec<u8>>;
+
+    /// When somebody outside last vouched for it, if that was after it began.
+    fn vouched_at(&self) -> Option<SystemTime>;
 }
 
 impl<R: DeserializeOwned> Session<R> {

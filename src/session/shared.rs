@@ -14,6 +14,8 @@ pub(super) struct Shared<R> {
     pub(super) touches: Touches<R>,
     pub(super) ring: Arc<KeyRing>,
     pub(super) lifetime: Duration,
+    /// Longest life without a newer word than that of the sign-in.
+    pub(super) max_lifetime: Duration,
     pub(super) idle: Duration,
     /// For changes that met another one of the same session: one after another from then on.
     turns: [Mutex<()>; TURNS],
@@ -34,6 +36,7 @@ impl<R: DeserializeOwned + Send + Sync + 'static> Shared<R> {
             touches: Touches::new(config.idle),
             ring,
             lifetime: config.lifetime,
+            max_lifetime: config.max_lifetime,
             idle: config.idle,
             turns: array::from_fn(|_| Mutex::default()),
         }

@@ -167,6 +167,12 @@ fn values_out_of_form_are_answered_with_an_example() {
             "did you mean \"exchange\"?",
         ),
         (
+            "sessions.lifetime = '13h'",
+            21,
+            "`sessions.lifetime`: longer than `max_lifetime`, which is 12h unless it is set",
+            "lower it, or raise `max_lifetime`",
+        ),
+        (
             "log.format = 'xml'",
             14,
             "`log.format`: not one of the possible values",
