@@ -51,8 +51,9 @@ impl Renewals {
 }
 
 impl Authenticator {
-    /// The session, renewed if it is time. Only who has no Ocient token to go on with waits for
-    /// that; and if the provider cannot answer, the SQL node may still do without.
+    /// The session, renewed if it is time: so the provider's present word counts for whoever uses
+    /// it, however seldom its client extends it. Only who needs a newer proof to get an Ocient
+    /// token waits for that; and if the provider cannot answer, the SQL node may still do without.
     ///
     /// # Errors
     /// The session is over.
@@ -61,15 +62,15 @@ impl Authenticator {
         session: Arc<Session<SignedIn>>,
         now: SystemTime,
     ) -> Result<Arc<Session<SignedIn>>, Failure> {
-        let is_due = self.0.mode == CredentialMode::Exchange
-            && session.record.refresh_token().is_some()
+        let is_due = session.record.refresh_token().is_some()
             && self.renewal_due(&session).is_some_and(|due| now >= due);
-        if !is_due {
+        if !is_due || self.failed_renewal(&session).is_some() {
             return Ok(session);
         }
         let renewing = self.start_renewal(&session, now);
         let stored = session.record.stored_token();
-        if self.0.tokens.has(session_key(&session), now)
+        if self.0.mode == CredentialMode::Login
+            || self.0.tokens.has(session_key(&session), now)
             || stored.is_some_and(|token| !token.is_expired(now))
         {
             return Ok(session);

@@ -32,6 +32,13 @@ impl Site {
         post.send().await.unwrap()
     }
 
+    /// Waits until the session counts for nothing.
+    async fn ended(&self, session: &str) {
+        while self.query_as(session).await.status == 200 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The refresh token of the last request to the provider that had one.
     fn used_refresh_token(&self) -> String {
         let request = self.provider.last_request("token").unwrap();
@@ -135,6 +142,39 @@ async fn invalid_grant_ends_the_session() {
         lines[0]["reason"],
         "the provider does not accept the code or token"
     );
+}
+
+#[tokio::test]
+async fn who_is_removed_at_the_provider_is_out_soon_also_where_an_account_signs_in() {
+    let site = short_lived(|settings| {
+        settings.login_mode();
+        settings.grant("account = 'analyst'");
+    });
+    let site = site.await;
+    let session = site.refreshable().await;
+    site.provider.revoke_all();
+    site.ended(&session).await;
+    assert_refused(&site.query_as(&session).await, 401, -1204, "removed");
+}
+
+#[tokio::test]
+async fn a_renewal_where_an_account_signs_in_delays_nobody_and_brings_the_present_groups() {
+    let site = short_lived(|settings| {
+        settings.login_mode();
+        settings.grant("groups = ['analysts']\naccount = 'analyst'");
+    });
+    let site = site.await;
+    let session = site.refreshable().await;
+    let asked = site.provider.fetches("token");
+    site.provider.add_user(User::new("alice", &["leavers"]));
+    site.provider.hold("token");
+    assert_eq!(site.query_as(&session).await.status, 200);
+    site.provider.reached("token", asked + 1).await;
+    assert_eq!(site.query_as(&session).await.status, 200);
+    site.provider.release("token");
+    site.ended(&session).await;
+    assert_refused(&site.query_as(&session).await, 403, -719, "left");
+    assert_eq!(site.provider.fetches("token"), asked + 1, "once for all");
 }
 
 #[tokio::test]
