@@ -12,7 +12,7 @@ pub use name::Name;
 pub use record::Connection;
 
 use crate::{
-    oidc::Tokens,
+    oidc::{Registration, Tokens},
     seal::{KeyRing, Purpose},
     secret::Secret,
     store_file::StoreFile,
@@ -41,11 +41,13 @@ pub struct Connections {
     changed: Arc<watch::Sender<()>>,
 }
 
-/// What is left of a connection that was taken out.
+/// What is left of a connection that was taken out, as far as it still opens.
 #[derive(Debug)]
 pub struct Removed {
-    /// To be revoked, if it had one that still opens.
+    /// To be revoked, if it had one.
     pub refresh_token: Option<Secret>,
+    /// Where.
+    pub issued_to: Option<Registration>,
 }
 
 impl Connections {
@@ -146,8 +148,13 @@ impl Connections {
             drop(rows);
             transaction.commit()?;
             let connection = this.read(&name.owner, &name.integration, name.digest(), &row);
+            let (refresh_token, issued_to) = match connection {
+                Some(connection) => (connection.refresh_token, Some(connection.issued_to)),
+                None => (None, None),
+            };
             Ok(Some(Removed {
-                refresh_token: connection.and_then(|connection| connection.refresh_token),
+                refresh_token,
+                issued_to,
             }))
         });
         Ok(writing.await?)
@@ -237,7 +244,7 @@ impl Connections {
             tracing::warn!(
                 owner,
                 integration,
-                "a stored connection does not open with the present keys"
+                "a stored connection does not open with the present keys, or is of another version"
             );
         }
         Some(record?.at(row.sequence))

@@ -120,11 +120,14 @@ impl Authenticator {
     }
 
     /// The provider that proved an identity, if it is still configured: one of the same name
-    /// with another issuer is another one.
+    /// with another issuer, or another application there, is another one, which must not see what
+    /// the first one issued.
     pub fn provider_of(&self, identity: &Identity) -> Option<&Arc<Provider>> {
         let proved = |provider: &&Arc<Provider>| {
             let config = provider.config();
-            config.name == identity.provider() && config.issuer == identity.issuer()
+            config.name == identity.provider()
+                && config.issuer == identity.issuer()
+                && config.client_id == identity.client_id()
         };
         self.0.providers.iter().find(proved)
     }

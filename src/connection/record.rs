@@ -1,7 +1,7 @@
 //! `Connection`: one connection, and its form in the store.
 use super::{ASSUMED_LIFE, ConnectionError, Name, millis, rows::NEVER};
 use crate::{
-    oidc::{Identity, Tokens},
+    oidc::{Identity, Registration, Tokens},
     secret::Secret,
 };
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ pub struct Connection {
     pub expires_at: Option<SystemTime>,
     /// Whose account it is, if that is proven.
     pub account: Option<Identity>,
+    /// The application that it belongs to.
+    pub issued_to: Registration,
     /// The number of the write that made it so, among all writes.
     pub sequence: u64,
     /// When that was.
@@ -41,13 +43,14 @@ pub(super) struct Record {
 
 /// What is sealed into a row, as JSON.
 #[derive(Serialize, Deserialize)]
-struct Sealed<T, A> {
+struct Sealed<T, A, R> {
     id: T,
     access_token: T,
     refresh_token: Option<T>,
     /// Seconds since 1970, as are all times here.
     expires_at: Option<u64>,
     account: A,
+    issued_to: R,
     modified: u64,
 }
 
@@ -70,6 +73,7 @@ impl Record {
             refresh_token: refresh_token.map(Secret::expose),
             expires_at: self.expires_at.map(seconds),
             account: self.tokens.account.as_ref(),
+            issued_to: &self.tokens.issued_to,
             modified: seconds(self.modified),
         };
         // All the room it may take, so that no unwiped copy stays behind when it grows.
@@ -83,7 +87,8 @@ impl Record {
 
     /// Reads [`plain`](Self::plain) back.
     pub(super) fn parse(owner: &str, integration: &str, plain: &[u8]) -> Option<Self> {
-        let sealed: Sealed<String, Option<Identity>> = serde_json::from_slice(plain).ok()?;
+        let sealed: Sealed<String, Option<Identity>, Registration> =
+            serde_json::from_slice(plain).ok()?;
         Some(Self {
             name: Name {
                 owner: owner.to_owned(),
@@ -95,6 +100,7 @@ impl Record {
                 refresh_token: sealed.refresh_token.map(Secret::new),
                 expires_in: None, // the end says it
                 account: sealed.account,
+                issued_to: sealed.issued_to,
             },
             expires_at: sealed.expires_at.map(instant),
             modified: instant(sealed.modified),
@@ -110,6 +116,7 @@ impl Record {
             // As it will be read back.
             expires_at: self.expires_at.map(|end| instant(seconds(end))),
             account: self.tokens.account,
+            issued_to: self.tokens.issued_to,
             sequence,
             modified: instant(seconds(self.modified)),
         }
@@ -136,6 +143,7 @@ impl Connection {
             refresh_token: self.refresh_token.clone(),
             expires_in: self.expires_at.map(left),
             account: self.account.clone(),
+            issued_to: self.issued_to.clone(),
         }
     }
 }

@@ -31,6 +31,10 @@ fn tokens(access_token: &str) -> Tokens {
         refresh_token: Some(Secret::new(format!("refresh of {access_token}"))),
         expires_in: Some(Duration::from_secs(3600)),
         account: None,
+        issued_to: Registration {
+            issuer: "https://slack.com".to_owned(),
+            client_id: "ocient".to_owned(),
+        },
     }
 }
 

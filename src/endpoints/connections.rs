@@ -27,7 +27,13 @@ pub(super) struct Shown<'a> {
     sequence: u64,
     subject: String,
     modified: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
 }
+
+/// Of a connection that nobody keeps fresh any more.
+const ESTRANGED: &str =
+    "its provider or application is not the configured one; delete it, or connect again";
 
 /// The documented form of every list; there is no paging.
 #[derive(Serialize)]
@@ -62,7 +68,10 @@ impl Endpoints {
             identity: Some(&owner),
             ..Audit::new(AuditEvent::ConnectionsRead, visit.now)
         });
-        let shown = |connection| Shown::new(connection, visit.now);
+        let shown = |connection| Shown {
+            error: self.estranged(connection),
+            ..Shown::new(connection, visit.now)
+        };
         Ok(json(&List {
             results: found.iter().map(shown).collect(),
             results_total: found.len(),
@@ -92,10 +101,20 @@ impl Endpoints {
         })?;
         let removed = removed.ok_or(Failure::NoConnection)?;
         self.audit_connection(AuditEvent::Disconnect, &name, visit);
-        if let Some(provider) = self.0.auth.provider_named(&name.integration) {
+        if let Some(provider) = self.0.auth.provider_named(&name.integration)
+            && let Some(issued_to) = removed.issued_to
+            && provider.has_issued_to(&issued_to)
+        {
             revoke(&provider, removed.refresh_token);
         }
         Ok(json(&Deleted {}))
+    }
+
+    /// Whether the provider of its integration is not the one that gave it.
+    fn estranged(&self, connection: &Connection) -> Option<&'static str> {
+        let provider = self.0.auth.provider_named(&connection.name.integration);
+        let is_its = provider.is_some_and(|one| one.has_issued_to(&connection.issued_to));
+        (!is_its).then_some(ESTRANGED)
     }
 }
 
@@ -115,6 +134,7 @@ impl<'a> Shown<'a> {
             sequence: connection.sequence,
             subject: connection.name.subject(),
             modified: since.unwrap_or_default().as_secs(),
+            error: None,
         }
     }
 }
@@ -128,7 +148,7 @@ fn date(time: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
+    use crate::{oidc::Registration, secret::Secret};
     use serde_json::json;
     use std::time::Duration;
 
@@ -148,6 +168,10 @@ mod tests {
             refresh_token: Some(Secret::new("refresh")),
             expires_at: Some(at(1_748_779_200)),
             account: None,
+            issued_to: Registration {
+                issuer: "https://slack.com".to_owned(),
+                client_id: "ocient".to_owned(),
+            },
             sequence: 85,
             modified: at(1_748_620_800),
         };

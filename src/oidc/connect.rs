@@ -1,6 +1,7 @@
 //! Tokens that are not for us: got for an authorization code, and renewed.
 use super::{
-    Expect, Identity, OidcError, TokenFault, provider::Provider, token_answer::TokenAnswer,
+    Expect, Identity, OidcError, Registration, TokenFault, provider::Provider,
+    token_answer::TokenAnswer,
 };
 use crate::secret::Secret;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,6 +19,8 @@ pub struct Tokens {
     /// Whose tokens they are, if an ID token proved it. Nobody is signed in by it, so a
     /// provider of plain OAuth may leave it out: `state` and PKCE bind the code all the same.
     pub account: Option<Identity>,
+    /// Whose they are on our side: nobody else is to be shown them.
+    pub issued_to: Registration,
 }
 
 impl Provider {
@@ -56,7 +59,7 @@ impl Provider {
                 Some(self.verify(id_token, expect, now).await?)
             }
         };
-        Ok(tokens(&answer, account, None))
+        Ok(self.tokens(&answer, account, None))
     }
 
     /// Renews tokens (RFC 6749 section 6). An ID token among the new ones must speak of the
@@ -97,7 +100,7 @@ impl Provider {
                 Err(error) => return Err(error),
             }
         }
-        Ok(tokens(&answer, account.cloned(), Some(refresh_token)))
+        Ok(self.tokens(&answer, account.cloned(), Some(refresh_token)))
     }
 
     fn for_bearers(&self, answer: TokenAnswer) -> Result<TokenAnswer, OidcError> {
@@ -108,14 +111,20 @@ impl Provider {
                 .nonsense("the token answer's token_type is not Bearer")),
         }
     }
-}
 
-/// `kept`: the refresh token that stays in use where the provider gives no new one.
-fn tokens(answer: &TokenAnswer, account: Option<Identity>, kept: Option<&Secret>) -> Tokens {
-    Tokens {
-        access_token: answer.access_token().clone(),
-        refresh_token: answer.refresh_token().or(kept).cloned(),
-        expires_in: answer.expires_in(),
-        account,
+    /// `kept`: the refresh token that stays in use where the provider gives no new one.
+    fn tokens(
+        &self,
+        answer: &TokenAnswer,
+        account: Option<Identity>,
+        kept: Option<&Secret>,
+    ) -> Tokens {
+        Tokens {
+            access_token: answer.access_token().clone(),
+            refresh_token: answer.refresh_token().or(kept).cloned(),
+            expires_in: answer.expires_in(),
+            account,
+            issued_to: self.registration(),
+        }
     }
 }

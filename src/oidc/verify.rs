@@ -96,6 +96,7 @@ pub(super) fn verify(
     Ok(Identity {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
+        client_id: rules.client_id.clone(),
         subject: trace.check(Rule::Subject, names::subject(claims))?,
         username: trace.check(Rule::UserName, names::username(rules, claims))?,
         groups: trace.check(Rule::Groups, names::groups(rules, claims))?,

@@ -299,6 +299,24 @@ async fn a_provider_entry_that_is_used_anew_inherits_no_session() {
     assert_refused(&site.query_as(&session).await, 401, -1204, "another issuer");
 }
 
+#[tokio::test]
+async fn another_application_under_the_same_name_inherits_no_session_and_no_refresh_token() {
+    let mut site = Site::with(embedded).await;
+    let client = site.signed_in_as("alice").await;
+    let session = site.session_cookie(&client);
+    assert_eq!(site.query_as(&session).await.status, 200);
+    site.stop_sidecar().await;
+    let asked = site.provider.fetches("token");
+    site.settings.provider("client_id", "'other'");
+    site.start_sidecar().await;
+    for path in ["/v1/execute", "/v1/token_refresh", "/v1/logout"] {
+        let answer = site.post_as(&session, path).send().await.unwrap();
+        assert_refused(&answer, 401, -1204, path);
+    }
+    let shown = ["token", "revoke"].map(|endpoint| site.provider.fetches(endpoint));
+    assert_eq!(shown, [asked, 0]);
+}
+
 fn embedded(settings: &mut Settings) {
     settings.set("sessions", "store", "'embedded'");
 }

@@ -147,6 +147,44 @@ async fn a_renewal_under_way_is_finished_before_the_sidecar_ends() {
 }
 
 #[tokio::test]
+async fn another_application_under_the_same_name_never_sees_the_refresh_token() {
+    let mut site = connecting(SHORT).await;
+    connect(&site, ETL, "alice").await;
+    site.stop_sidecar().await;
+    let asked = site.provider.fetches("token");
+    site.settings.provider("client_id", "'other'");
+    site.start_sidecar().await;
+    let refused = || {
+        flush_diagnostics();
+        let text = Log::everything();
+        let mut lines = text.lines();
+        lines.any(|line| line.contains("which this entry no longer is"))
+    };
+    let estranged = until(&site, |it| it["error"].is_string() && refused()).await;
+    assert!(text(&estranged, "error").contains("connect again"));
+    assert_eq!(site.provider.fetches("token"), asked);
+    site.stop_sidecar().await;
+    site.settings.provider("client_id", "'ocient'");
+    site.start_sidecar().await;
+    let back = until(&site, |it| it["sequence"].as_u64() > Some(1)).await;
+    assert!(back["error"].is_null(), "{back}");
+    site.stop_sidecar().await;
+    site.settings.provider("client_id", "'other'");
+    site.start_sidecar().await;
+    let connection = until(&site, |_| true).await;
+    let delete = site
+        .client()
+        .delete(&site.url(&path_of(&connection)))
+        .header("x-api-key", ETL);
+    assert_eq!(delete.send().await.unwrap().status, 200);
+    assert!(
+        site.provider
+            .is_refresh_token_good(text(&connection, "refresh_token"))
+    );
+    assert_eq!(site.provider.fetches("revoke"), 0);
+}
+
+#[tokio::test]
 async fn no_token_of_a_connection_is_in_any_log() {
     let mut site = connecting(SHORT).await;
     let mut secrets = vec![ETL.to_owned()];

@@ -1,7 +1,7 @@
 //! The renewal of one connection, from the provider to the store.
 use crate::{
     connection::{Connection, ConnectionError, Connections, rows::Place},
-    oidc::{OAuthError, OidcError, Provider, Tokens},
+    oidc::{OAuthError, OidcError, Provider, Registration, Tokens},
     secret::Secret,
     telemetry::{Audit, AuditEvent, Telemetry, chain},
 };
@@ -41,6 +41,9 @@ impl Renewal {
         let Some(refresh_token) = &connection.refresh_token else {
             return Outcome::Settled;
         };
+        if !self.provider.has_issued_to(&connection.issued_to) {
+            return self.failed(&Estranged(connection.issued_to));
+        }
         let (account, now) = (connection.account.as_ref(), SystemTime::now());
         match self.provider.renew(refresh_token, account, now).await {
             Ok(tokens) => self.keep(&connection, tokens).await,
@@ -118,6 +121,12 @@ impl Renewal {
         Outcome::Failed
     }
 }
+
+/// The name of its provider was given to another one, or to another application there, which must
+/// not see its tokens. It may be given back.
+#[derive(Debug, thiserror::Error)]
+#[error("it was made with client_id {:?} at {}, which this entry no longer is", .0.client_id, .0.issuer)]
+struct Estranged(Registration);
 
 /// Wait before the store is asked again; doubles up to [`LAST_PAUSE`], half a minute in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

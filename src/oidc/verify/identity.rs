@@ -10,6 +10,9 @@ use std::{fmt, time::SystemTime};
 pub struct Identity {
     pub(super) provider: String,
     pub(super) issuer: String,
+    /// Empty in a record that did not keep it, which then fits no application.
+    #[serde(default)]
+    pub(super) client_id: String,
     pub(super) subject: String,
     pub(super) username: String,
     pub(super) groups: Vec<String>,
@@ -30,6 +33,11 @@ impl Identity {
     /// The token's `iss`.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Our application by whose rules the token was judged.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
     }
 
     /// The token's `sub`: unique and never reassigned within the issuer.

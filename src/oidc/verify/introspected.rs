@@ -32,6 +32,7 @@ pub(in crate::oidc) fn introspected(
     Ok(Identity {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
+        client_id: rules.client_id.clone(),
         expires_at: check_times(rules, claims, now)?,
         issued_at: claims.instant("iat")?,
         subject: names::subject(claims)?,

@@ -1,0 +1,29 @@
+//! `Registration`: our application at a provider, to which tokens were issued.
+use super::provider::Provider;
+use serde::{Deserialize, Serialize};
+
+/// What tokens belong to for as long as they live. The name of a `[[provider]]` may be given to
+/// another issuer or application; what the first one issued is then shown to nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Who issued them.
+    pub issuer: String,
+    /// To whom.
+    pub client_id: String,
+}
+
+impl Provider {
+    /// Our application at this provider.
+    pub fn registration(&self) -> Registration {
+        let config = self.config();
+        Registration {
+            issuer: config.issuer.clone(),
+            client_id: config.client_id.clone(),
+        }
+    }
+
+    /// Whether tokens that were issued to `registration` may be shown to it.
+    pub fn has_issued_to(&self, registration: &Registration) -> bool {
+        self.registration() == *registration
+    }
+}
