@@ -9,7 +9,8 @@ use super::{
 use std::time::Duration;
 use toml::de::DeValue;
 
-/// The wishes of `[[provider]]` for sign-ins by browser.
+/// What `[[provider]]` asks for at sign-ins by browser; two of them are demanded of every token that
+/// signs somebody in.
 #[derive(Clone, Debug, Default)]
 pub struct Authorization {
     /// What the provider is to ask the person; default what it finds right.

@@ -83,10 +83,13 @@ impl Endpoints {
             return Err(Failure::Draining); // its grants end with it
         }
         let place = self.0.devices.reserve(visit.client)?;
-        let begun = provider.begin_device_grant().await.map_err(|error| {
-            tracing::warn!(error = chain(&error), "device grant not begun");
-            Failure::from(&error)
-        })?;
+        let begun = provider
+            .begin_device_grant(visit.now)
+            .await
+            .map_err(|error| {
+                tracing::warn!(error = chain(&error), "device grant not begun");
+                Failure::from(&error)
+            })?;
         let name = &provider.config().name;
         let Some(authorization) = begun else {
             tracing::warn!(provider = name, "the provider has no device grant");

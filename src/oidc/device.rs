@@ -25,6 +25,8 @@ pub struct DeviceAuthorization {
     pub expires_in: Duration,
     /// How long to wait between two questions.
     pub interval: Duration,
+    /// When it began.
+    begun_at: SystemTime,
 }
 
 impl Provider {
@@ -32,7 +34,10 @@ impl Provider {
     ///
     /// # Errors
     /// The provider refuses, cannot be reached or answers nonsense.
-    pub async fn begin_device_grant(&self) -> Result<Option<DeviceAuthorization>, OidcError> {
+    pub async fn begin_device_grant(
+        &self,
+        now: SystemTime,
+    ) -> Result<Option<DeviceAuthorization>, OidcError> {
         let discovered = self.discovered().await?;
         let Some(endpoint) = &discovered.metadata.device_authorization_endpoint else {
             return Ok(None);
@@ -43,7 +48,7 @@ impl Provider {
         if answer.status() != StatusCode::OK {
             return Err(self.remote.refusal("device endpoint", &answer));
         }
-        match self.authorization(&answer) {
+        match self.authorization(&answer, now) {
             Ok(authorization) => Ok(Some(authorization)),
             Err(member) => Err(self.remote.nonsense(format!(
                 "its device endpoint's answer: {member} is unusable"
@@ -68,6 +73,7 @@ impl Provider {
         ];
         let answer = self.remote.token(&discovered, &form).await?;
         let expect = Expect::Device {
+            begun_at: authorization.begun_at,
             access_token: answer.access_token(),
         };
         // The token may be younger than the call.
@@ -76,7 +82,11 @@ impl Provider {
     }
 
     /// The answer of the device endpoint (RFC 8628 section 3.2), or the member that is wrong.
-    fn authorization(&self, answer: &Response<Bytes>) -> Result<DeviceAuthorization, &'static str> {
+    fn authorization(
+        &self,
+        answer: &Response<Bytes>,
+        begun_at: SystemTime,
+    ) -> Result<DeviceAuthorization, &'static str> {
         let members = json::object(answer.body()).ok_or("it")?;
         let text = |name: &str| members.get(name).and_then(Value::as_str);
         let code = |name: &'static str, longest| {
@@ -99,6 +109,7 @@ impl Provider {
             expires_in: span(&members, "expires_in", DEFAULT_LIFE)?.min(MAX_LIFE),
             interval: span(&members, "interval", DEFAULT_INTERVAL)?
                 .clamp(MIN_INTERVAL, MAX_INTERVAL),
+            begun_at,
         })
     }
 

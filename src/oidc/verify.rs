@@ -7,6 +7,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod ways;
 
 pub use identity::Identity;
 pub use logout::{LogoutToken, Whose};
@@ -54,6 +55,8 @@ pub enum Expect<'a> {
     /// The ID token of a device grant that began here: no browser carried a nonce, and the
     /// token endpoint itself gives the token to nobody but us.
     Device {
+        /// When the grant began, for `auth_time`.
+        begun_at: SystemTime,
         /// What came beside the ID token, for `at_hash`.
         access_token: &'a Secret,
     },
@@ -91,8 +94,15 @@ pub(super) fn verify(
         trace.check(Rule::Audience, check_id_token_audience(rules, claims))?;
         trace.check(Rule::IssuedAt, check_issued_at(claims))?;
     }
-    let expires_at = trace.check(Rule::Lifetime, check_times(rules, claims, now))?;
-    check_companions(rules, claims, algorithm, expect, trace)?;
+    let mut expires_at = trace.check(Rule::Lifetime, check_times(rules, claims, now))?;
+    if let Expect::SignIn { nonce, .. } = expect {
+        trace.check(Rule::Nonce, check_nonce(claims, nonce))?;
+    }
+    ways::check_ways(rules, claims, expect, now, trace)?;
+    if let Expect::IdToken | Expect::AccessToken | Expect::Bearer = expect {
+        expires_at = ways::ends_at(rules, claims, expires_at)?;
+    }
+    check_companions(claims, algorithm, expect, trace)?;
     Ok(Identity {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
@@ -118,7 +128,6 @@ pub(super) fn verify(
 
 /// What binds the ID token of a sign-in, or of a refresh, to what came with it.
 fn check_companions(
-    rules: &config::Provider,
     claims: Claims<'_>,
     algorithm: Algorithm,
     expect: Expect<'_>,
@@ -127,18 +136,12 @@ fn check_companions(
     let hash = |name, companion| check_hash(claims, name, algorithm, companion);
     match expect {
         Expect::SignIn {
-            nonce,
-            begun_at,
-            access_token,
-            code,
+            access_token, code, ..
         } => {
-            trace.check(Rule::Nonce, check_nonce(claims, nonce))?;
-            trace.check(Rule::SignedInAt, check_auth_time(rules, claims, begun_at))?;
-            trace.check(Rule::WayOfSignIn, check_acr(rules, claims))?;
             trace.check(Rule::AccessTokenHash, hash("at_hash", access_token))?;
             trace.check(Rule::CodeHash, hash("c_hash", code))
         }
-        Expect::Refreshed { access_token, .. } | Expect::Device { access_token } => {
+        Expect::Refreshed { access_token, .. } | Expect::Device { access_token, .. } => {
             trace.check(Rule::AccessTokenHash, hash("at_hash", access_token))
         }
         Expect::IdToken | Expect::AccessToken | Expect::Bearer => Ok(()),
@@ -245,35 +248,6 @@ fn check_times(
         }
     }
     Ok(expires_at)
-}
-
-/// Where the request had `max_age`, the person signed in at the provider no longer before the
-/// attempt began, whatever time the provider's pages took after that.
-fn check_auth_time(
-    rules: &config::Provider,
-    claims: Claims<'_>,
-    begun_at: SystemTime,
-) -> Result<(), TokenFault> {
-    let Some(max_age) = rules.authorization.max_age else {
-        return Ok(());
-    };
-    let fault = TokenFault::Claim("auth_time");
-    let signed_in_at = claims.instant("auth_time")?.ok_or(fault)?;
-    match signed_in_at + max_age + rules.clock_skew < begun_at {
-        true => Err(fault),
-        false => Ok(()),
-    }
-}
-
-/// Where the request had `acr_values`, the person signed in in one of those ways: to the
-/// provider they are a wish (OpenID Connect Core section 3.1.2.1), here they are a condition.
-fn check_acr(rules: &config::Provider, claims: Claims<'_>) -> Result<(), TokenFault> {
-    let wanted = &rules.authorization.acr_values;
-    let is_wanted = |acr: &str| wanted.iter().any(|wanted| wanted == acr);
-    match wanted.is_empty() || claims.text("acr")?.is_some_and(is_wanted) {
-        true => Ok(()),
-        false => Err(TokenFault::Claim("acr")),
-    }
 }
 
 fn check_nonce(claims: Claims<'_>, nonce: &Secret) -> Result<(), TokenFault> {

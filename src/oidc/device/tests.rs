@@ -41,14 +41,18 @@ fn with(name: &str, value: Value) -> Value {
 
 async fn begun(answer: &Value) -> Result<DeviceAuthorization, OidcError> {
     let (_stand_in, provider) = answering(answer).await;
-    let begun = provider.begin_device_grant().await;
+    let begun = provider.begin_device_grant(SystemTime::now()).await;
     begun.map(|authorization| authorization.expect("it has the endpoint"))
 }
 
 #[tokio::test]
 async fn a_grant_is_begun_as_the_client_with_the_configured_scopes() {
     let (stand_in, provider) = answering(&good()).await;
-    let authorization = provider.begin_device_grant().await.unwrap().unwrap();
+    let authorization = provider
+        .begin_device_grant(SystemTime::now())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(authorization.user_code.expose(), "WDJB-MJHT");
     let page = "https://idp.example.com/device";
     assert_eq!(authorization.verification_uri.as_str(), page);
@@ -67,9 +71,17 @@ async fn a_grant_is_begun_as_the_client_with_the_configured_scopes() {
 async fn a_provider_without_the_endpoint_has_no_device_grant() {
     let provider = StandIn::start().await.provider(None);
     // The stand-in is gone, which only the first question may notice.
-    assert!(provider.begin_device_grant().await.is_err());
+    assert!(
+        provider
+            .begin_device_grant(SystemTime::now())
+            .await
+            .is_err()
+    );
     let stand_in = StandIn::start().await;
-    let begun = stand_in.provider(None).begin_device_grant().await;
+    let begun = stand_in
+        .provider(None)
+        .begin_device_grant(SystemTime::now())
+        .await;
     assert!(begun.unwrap().is_none());
 }
 
@@ -135,7 +147,11 @@ async fn an_answer_that_cannot_be_used_is_refused_without_being_quoted() {
 /// What the code is redeemed with when the token endpoint answers so.
 async fn redeemed(status: u16, answer: impl Fn(&StandIn) -> Value) -> Result<SignIn, OidcError> {
     let (stand_in, provider) = answering(&good()).await;
-    let authorization = provider.begin_device_grant().await.unwrap().unwrap();
+    let authorization = provider
+        .begin_device_grant(SystemTime::now())
+        .await
+        .unwrap()
+        .unwrap();
     stand_in.token_answer(status, &answer(&stand_in));
     let redeemed = provider
         .redeem_device_code(&authorization, at(mint::NOW))

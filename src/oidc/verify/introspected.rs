@@ -1,5 +1,7 @@
 //! The rules for what a provider says of an active opaque token (RFC 7662 section 2.2).
-use super::{Identity, Lineage, check_access_token_audience, check_no_event, check_times, names};
+use super::{
+    Identity, Lineage, check_access_token_audience, check_no_event, check_times, names, ways,
+};
 use crate::{
     config,
     oidc::{TokenFault, claims::Claims},
@@ -29,11 +31,14 @@ pub(in crate::oidc) fn introspected(
     check_type(claims)?;
     check_no_event(claims)?;
     check_audience(rules, claims)?;
+    let expires_at = check_times(rules, claims, now)?;
+    ways::check_auth_time(rules, claims, now)?;
+    ways::check_acr(rules, claims)?;
     Ok(Identity {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
         client_id: rules.client_id.clone(),
-        expires_at: check_times(rules, claims, now)?,
+        expires_at: ways::ends_at(rules, claims, expires_at)?,
         issued_at: claims.instant("iat")?,
         subject: names::subject(claims)?,
         username: names::introspected_username(rules, claims)?,

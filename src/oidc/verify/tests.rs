@@ -3,6 +3,7 @@ mod lineage;
 mod names;
 mod sign_in;
 mod trace;
+mod ways;
 
 use super::*;
 use crate::oidc::mint::{ES256, NOW, access_claims, at, id_claims, key_set, rules};

@@ -33,8 +33,6 @@ fn a_good_token_is_held_against_every_rule_for_its_kind() {
     };
     let of_sign_in = [
         Rule::Nonce,
-        Rule::SignedInAt,
-        Rule::WayOfSignIn,
         Rule::AccessTokenHash,
         Rule::CodeHash,
         Rule::Lineage,
