@@ -30,6 +30,10 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 struct SignIn(String);
 
 impl Record for SignIn {
+    fn vouched_at(&self) -> Option<SystemTime> {
+        None
+    }
+
     fn names(&self) -> Vec<Vec<u8>> {
         Vec::new()
     }
