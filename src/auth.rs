@@ -19,7 +19,7 @@ pub use api_keys::{ApiKeys, SameSecret};
 pub use credential::{Carrier, Credential};
 pub use policy::{Granted, Mismatch, Policy};
 pub use signed_in::{Fresh, SignedIn};
-pub use throttle::{Throttle, WINDOW, network};
+pub use throttle::{Throttle, WINDOW, network, site};
 
 use crate::{
     body::{Arriving, Body},

@@ -22,8 +22,15 @@ use tokio::sync::Semaphore;
 /// credential is never asked about and never delayed.
 #[derive(Clone, Debug)]
 pub struct Throttle {
-    clients: Cache<IpAddr, Arc<Client>>,
+    clients: Cache<Counted, Arc<Client>>,
     limit: u32,
+}
+
+/// What counts together: a client's network, and in IPv6 the whole site as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Counted {
+    Network(IpAddr),
+    Site(IpAddr),
 }
 
 /// The turns of one client: a permit is held for the check of one signature.
@@ -43,6 +50,10 @@ impl Default for Client {
         }
     }
 }
+
+/// Failures of an IPv6 site in those of one network: whoever has a site has 65,536 networks for
+/// the asking, and an office has a few dozen people who mistype.
+const NETWORKS_OF_SITE: u32 = 16;
 
 /// `limits.failed_signins_per_client` is per this time.
 pub const WINDOW: Duration = Duration::from_secs(60);
@@ -67,8 +78,13 @@ impl Throttle {
         if self.limit == 0 {
             return false;
         }
-        let client = self.clients.get_with(network(client), Arc::default);
-        client.failures.fetch_add(1, Ordering::Relaxed) >= self.limit
+        let is_over = |counted: Counted| {
+            let client = self.clients.get_with(counted, Arc::default);
+            client.failures.fetch_add(1, Ordering::Relaxed) >= self.limit_of(counted)
+        };
+        // Both count, whatever the first one says.
+        let is_over_of_site = site(client).map(Counted::Site).is_some_and(is_over);
+        is_over(Counted::Network(network(client))) || is_over_of_site
     }
 
     /// Whether the next failure of `client` would be one too many; counts nothing.
@@ -82,20 +98,43 @@ impl Throttle {
     }
 
     fn spent(&self, client: IpAddr) -> Option<Arc<Client>> {
-        let client = self.clients.get(&network(client))?;
-        let is_spent = client.failures.load(Ordering::Relaxed) >= self.limit;
-        (self.limit > 0 && is_spent).then_some(client)
+        let spent = |counted: Counted| {
+            let client = self.clients.get(&counted)?;
+            let is_spent = client.failures.load(Ordering::Relaxed) >= self.limit_of(counted);
+            (self.limit > 0 && is_spent).then_some(client)
+        };
+        let of_site = site(client).map(Counted::Site).and_then(spent);
+        of_site.or_else(|| spent(Counted::Network(network(client))))
+    }
+
+    fn limit_of(&self, counted: Counted) -> u32 {
+        match counted {
+            Counted::Network(_) => self.limit,
+            Counted::Site(_) => self.limit.saturating_mul(NETWORKS_OF_SITE),
+        }
     }
 }
 
 /// What counts as one client: one household or host gets a whole /64 in IPv6.
 pub fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-        }
+        IpAddr::V6(address) => first_bits(address, 64),
         v4 => v4,
     }
+}
+
+/// What one hand may hold in IPv6 without asking twice: an end site is given a /48 at most
+/// (RFC 6177). `None`: an IPv4 address, of which nobody has thousands for nothing.
+pub fn site(client: IpAddr) -> Option<IpAddr> {
+    match client.to_canonical() {
+        IpAddr::V6(address) => Some(first_bits(address, 48)),
+        IpAddr::V4(_) => None,
+    }
+}
+
+fn first_bits(address: Ipv6Addr, count: u32) -> IpAddr {
+    let mask = u128::MAX << (128 - count);
+    Ipv6Addr::from_bits(address.to_bits() & mask).into()
 }
 
 #[cfg(test)]
@@ -119,6 +158,24 @@ mod tests {
         assert!(!throttle.is_over("2001:db8::1".parse().unwrap()));
         assert!(throttle.is_over("2001:db8::2".parse().unwrap()));
         assert!(!throttle.is_over("2001:db8:0:1::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_ipv6_site_has_the_failures_of_sixteen_of_its_networks() {
+        let throttle = Throttle::new(5);
+        let of_site = |network: u16| IpAddr::from([0x2001, 0xdb8, 1, network, 0, 0, 0, 1]);
+        // The network of zeros shares its address with the site, and is counted for itself.
+        for network in 0..16 {
+            assert!(!throttle.is_spent(of_site(network)), "{network}");
+            for failure in 0..5 {
+                assert!(!throttle.is_over(of_site(network)), "{network} {failure}");
+            }
+        }
+        assert!(throttle.is_spent(of_site(16)) && throttle.is_over(of_site(16)));
+        let turns = throttle.turns(of_site(17)).unwrap();
+        let _turn = turns.try_acquire().unwrap();
+        assert!(throttle.turns(of_site(18)).unwrap().try_acquire().is_err());
+        assert!(!throttle.is_spent("2001:db8:2::1".parse().unwrap()));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{
     user_code::UserCode,
 };
 use crate::{
-    auth::{Throttle, WINDOW, network},
+    auth::{Throttle, WINDOW, network, site},
     failure::Failure,
 };
 use moka::sync::Cache;
@@ -19,8 +19,8 @@ use std::{
 /// The device grants of this process. Cheap to clone.
 ///
 /// A user code has some 34 bits, and whoever knows one can pick a session up: so it must not be
-/// possible to guess. A client address (an IPv6 network) has five wrong codes a minute; after
-/// that its right ones are refused too, or the limit would hinder nobody. A client that shares
+/// possible to guess. A client address (an IPv6 network) has five wrong codes a minute, an IPv6
+/// site sixteen times as many; after that its right ones are refused too, or the limit would hinder nobody. A client that shares
 /// the address with somebody who guesses waits, and loses nothing: what waits for a code already
 /// goes on, and the grant is kept. All addresses together have a thousand wrong codes a minute;
 /// after that a code is known to nobody but the network where its grant was begun.
@@ -40,6 +40,8 @@ struct Open {
     grants: HashMap<UserCode, Arc<Grant>>,
     /// How many each client network has, those included that the provider is being asked for.
     places: HashMap<IpAddr, usize>,
+    /// The same of each IPv6 site.
+    places_of_site: HashMap<IpAddr, usize>,
     taken: usize,
 }
 
@@ -61,6 +63,9 @@ const MAX_OPEN: usize = 1000;
 
 /// Of them, those of one client network: an office behind one address, but not everybody's room.
 const MAX_OPEN_OF_CLIENT: usize = 20;
+
+/// Of them, those of one IPv6 site, or a single one would have networks enough for all the room.
+const MAX_OPEN_OF_SITE: usize = 100;
 
 /// Wrong codes per minute of one client network: people mistype.
 const MAX_GUESSES: u32 = 5;
@@ -97,9 +102,12 @@ impl DeviceGrants {
     /// # Errors
     /// There is none.
     pub(super) fn reserve(&self, client: IpAddr) -> Result<Place, Failure> {
-        let client = network(client);
+        let (client, site) = (network(client), site(client));
         let mut open = self.0.open();
-        if open.places.get(&client) >= Some(&MAX_OPEN_OF_CLIENT) {
+        let of_site = site.and_then(|site| open.places_of_site.get(&site));
+        if open.places.get(&client) >= Some(&MAX_OPEN_OF_CLIENT)
+            || of_site >= Some(&MAX_OPEN_OF_SITE)
+        {
             return Err(Failure::TooManyDeviceGrants(WINDOW));
         }
         if open.taken >= MAX_OPEN {
@@ -107,6 +115,9 @@ impl DeviceGrants {
         }
         open.taken += 1;
         *open.places.entry(client).or_default() += 1;
+        if let Some(site) = site {
+            *open.places_of_site.entry(site).or_default() += 1;
+        }
         let registry = self.0.clone();
         Ok(Place { registry, client })
     }
@@ -193,11 +204,18 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.registry.open();
         open.taken -= 1;
-        if let Some(places) = open.places.get_mut(&self.client) {
-            *places -= 1;
-            if *places == 0 {
-                open.places.remove(&self.client);
-            }
+        give_back(&mut open.places, self.client);
+        if let Some(site) = site(self.client) {
+            give_back(&mut open.places_of_site, site);
+        }
+    }
+}
+
+fn give_back(places: &mut HashMap<IpAddr, usize>, whose: IpAddr) {
+    if let Some(taken) = places.get_mut(&whose) {
+        *taken -= 1;
+        if *taken == 0 {
+            places.remove(&whose);
         }
     }
 }

@@ -99,6 +99,21 @@ fn room_is_bounded_for_one_client_and_for_all_and_comes_back() {
 }
 
 #[test]
+fn one_ipv6_site_leaves_room_for_others_however_many_networks_it_has() {
+    let grants = DeviceGrants::new();
+    let of_site = |network: u16| IpAddr::from([0x2001, 0xdb8, 1, network, 0, 0, 0, 1]);
+    let places: Vec<_> = (0..100)
+        .map(|number| grants.reserve(of_site(number)).unwrap())
+        .collect();
+    let refused = grants.reserve(of_site(100)).map(drop);
+    let minute = Duration::from_secs(60);
+    assert_eq!(refused, Err(Failure::TooManyDeviceGrants(minute)));
+    assert!(grants.reserve("2001:db8:2::1".parse().unwrap()).is_ok());
+    drop(places);
+    assert!(grants.reserve(of_site(100)).is_ok());
+}
+
+#[test]
 fn two_grants_never_share_a_code() {
     let grants = DeviceGrants::new();
     let first = listed(&grants, "WDJB-MJHT");
