@@ -16,7 +16,9 @@ use std::{net::IpAddr, sync::Arc, time::SystemTime};
 impl Authenticator {
     /// Ends the sessions that a logout token names, once it is proven, and makes worthless what
     /// the provider issued before: remembered first, so that nothing begins behind its back.
-    /// `client` and `request_id` are for the audit lines.
+    /// `request_id` is for the audit lines. A client with too many failures proves one at a time:
+    /// forged ones keep one core busy at most, and a good one from the same address, a provider's
+    /// behind a shared egress for instance, waits for those before it and is never refused.
     ///
     /// # Errors
     /// The token's fault, used before, or no keys or no store to work with.
@@ -27,7 +29,7 @@ impl Authenticator {
         request_id: &str,
         now: SystemTime,
     ) -> Result<(), Failure> {
-        let (provider, logout) = self.proven_logout(token, now).await?;
+        let (provider, logout) = self.proven_logout(token, client, now).await?;
         let config = provider.config();
         let name = name(&config.name, &config.issuer, &logout.whose);
         let id = [&name, logout.id.as_bytes()].concat();
@@ -86,8 +88,10 @@ impl Authenticator {
     async fn proven_logout(
         &self,
         token: &Secret,
+        client: IpAddr,
         now: SystemTime,
     ) -> Result<(Arc<Provider>, LogoutToken), Failure> {
+        let turns = self.turns(client);
         let issuer = unverified_issuer(token.expose());
         let issuer = issuer.ok_or(Failure::LogoutToken(TokenFault::Malformed))?;
         let mut fault = Failure::LogoutToken(TokenFault::Issuer);
@@ -95,7 +99,7 @@ impl Authenticator {
             if provider.config().issuer != issuer {
                 continue;
             }
-            match provider.verify_logout(token, now).await {
+            match provider.verify_logout(token, now, turns.as_deref()).await {
                 Ok(logout) => return Ok((provider.clone(), logout)),
                 Err(OidcError::Token(other)) => fault = Failure::LogoutToken(other),
                 Err(error) => fault = Failure::from(&error),

@@ -150,7 +150,8 @@ impl Provider {
         .await
     }
 
-    /// Proves whose session a logout token ends. Keys as in [`verify`](Self::verify).
+    /// Proves whose session a logout token ends. Keys and `turns` as in
+    /// [`verify_by_keys`](Self::verify_by_keys).
     ///
     /// # Errors
     /// The token's fault, or no keys to judge it by.
@@ -158,9 +159,10 @@ impl Provider {
         &self,
         token: &Secret,
         now: SystemTime,
+        turns: Option<&Semaphore>,
     ) -> Result<LogoutToken, OidcError> {
         let jws = Jws::parse(token.expose())?;
-        self.with_keys(None, |keys| {
+        self.with_keys(turns, |keys| {
             verify::verify_logout(self.config(), keys, &jws, now)
         })
         .await

@@ -4,7 +4,7 @@ use crate::oidc::{
     mint::{self, ES256, RS256, at, id_claims, jwk_set, rotated},
     stand_in::{self, KEYS, METADATA, StandIn},
 };
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use serde_json::{Value, json};
 
 async fn verify(provider: &Provider, token: &Secret) -> Result<Identity, OidcError> {
@@ -48,6 +48,21 @@ async fn malformed_and_forbidden_tokens_ask_the_provider_nothing_more() {
     let none = verify(&provider, &none).await;
     assert!(is_fault(&none, TokenFault::Algorithm), "{none:?}");
     assert_eq!(stand_in.asked(KEYS).len(), 1);
+}
+
+#[tokio::test]
+async fn the_signature_of_a_logout_token_is_checked_in_turn() {
+    let stand_in = StandIn::start().await;
+    let provider = stand_in.provider(None);
+    let token = stand_in.token(&ES256, id_claims());
+    verify(&provider, &token).await.unwrap();
+    let (turns, now) = (Semaphore::new(1), at(mint::NOW));
+    let taken = turns.try_acquire().unwrap();
+    let mut waiting = Box::pin(provider.verify_logout(&token, now, Some(&turns)));
+    assert!((&mut waiting).now_or_never().is_none());
+    drop(taken);
+    let fault = TokenFault::Claim("events");
+    assert!(matches!(waiting.await, Err(OidcError::Token(found)) if found == fault));
 }
 
 #[tokio::test]
