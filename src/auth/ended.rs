@@ -14,7 +14,7 @@ pub(super) struct Ended(Arc<RwLock<HashMap<Vec<u8>, Logout>>>);
 /// One logout, as it is noted in the session store under the logout token's id.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Logout {
-    /// Whose: one of the [`names`] that identities have.
+    /// Whose: one of the names that identities [`are_called`].
     pub(super) name: Vec<u8>,
     /// By the provider's clock. What it issued then or before is over.
     pub(super) at: SystemTime,
@@ -47,29 +47,37 @@ impl Ended {
         logouts.get(name).map(|logout| logout.heard_at)
     }
 
-    /// Whether the token that proved `identity` was issued before its person or session was
-    /// signed out. Dates of tokens are whole seconds: one of the same second may be the older.
+    /// Whether what proved `identity` was there before its person or session was signed out. Dates
+    /// of tokens are whole seconds: one of the same second may be the older. An opaque token without
+    /// a date counts from when its provider was last asked: what is still active after the logout
+    /// is so by the provider's own word. Without either, nobody can tell.
     pub(super) fn covers(&self, identity: &Identity, now: SystemTime) -> bool {
         let logouts = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if logouts.is_empty() {
             return false;
         }
-        let issued_at = identity.issued_at();
-        names(identity).iter().any(|name| {
-            logouts.get(name).is_some_and(|logout| {
-                now < logout.until && issued_at.is_none_or(|issued_at| issued_at <= logout.at)
-            })
+        let was_there = |logout: &Logout| match (identity.issued_at(), identity.asked_at()) {
+            (Some(issued_at), _) => issued_at <= logout.at,
+            (None, Some(asked_at)) => asked_at <= logout.heard_at,
+            (None, None) => true,
+        };
+        are_called(identity).iter().any(|name| {
+            let logout = logouts.get(name);
+            logout.is_some_and(|logout| now < logout.until && was_there(logout))
         })
     }
 }
 
-/// What a logout may call this identity: the person, and the session at the provider. Of the
+/// What this identity is filed under: the person, and the session at the provider. Of the
 /// provider's name and issuer both: an entry of the configuration that is used anew for another
 /// provider has nothing in common with the old one.
 pub(super) fn names(identity: &Identity) -> Vec<Vec<u8>> {
     let of = |whose| name(identity.provider(), identity.issuer(), &whose);
     let subject = Whose::Subject(identity.subject().to_owned());
-    let session = identity.sid().map(|sid| Whose::Session(sid.to_owned()));
+    let session = identity.sid().map(|sid| Whose::Session {
+        sid: sid.to_owned(),
+        subject: None,
+    });
     [Some(subject), session]
         .into_iter()
         .flatten()
@@ -77,11 +85,37 @@ pub(super) fn names(identity: &Identity) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// What a logout may call this identity: the same, and the session together with its person.
+pub(super) fn are_called(identity: &Identity) -> Vec<Vec<u8>> {
+    let both = identity.sid().map(|sid| Whose::Session {
+        sid: sid.to_owned(),
+        subject: Some(identity.subject().to_owned()),
+    });
+    let both = both.map(|both| name(identity.provider(), identity.issuer(), &both));
+    names(identity).into_iter().chain(both).collect()
+}
+
 /// The name of a person or of a session at a provider; no two have the same.
 pub(super) fn name(provider: &str, issuer: &str, whose: &Whose) -> Vec<u8> {
-    let (kind, value) = match whose {
-        Whose::Subject(subject) => ("sub", subject),
-        Whose::Session(sid) => ("sid", sid),
+    let (kind, value, of) = match whose {
+        Whose::Subject(subject) => ("sub", subject, None),
+        Whose::Session { sid, subject } => ("sid", sid, subject.as_ref()),
     };
-    serde_json::to_vec(&[kind, provider, issuer, value]).expect("texts have a JSON form")
+    let parts: Vec<&str> = [kind, provider, issuer, value]
+        .into_iter()
+        .chain(of.map(String::as_str))
+        .collect();
+    serde_json::to_vec(&parts).expect("texts have a JSON form")
 }
+
+/// Which of the [`names`] the sessions are filed under that a logout of `name` may mean.
+pub(super) fn filed_under(name: &[u8]) -> Vec<u8> {
+    let Ok(mut parts) = serde_json::from_slice::<Vec<String>>(name) else {
+        return name.to_vec();
+    };
+    parts.truncate(PARTS_OF_NAME);
+    serde_json::to_vec(&parts).expect("texts have a JSON form")
+}
+
+/// Kind, provider, issuer and value; the person comes fifth.
+const PARTS_OF_NAME: usize = 4;

@@ -1,5 +1,10 @@
 //! Opaque access tokens: asked about at the providers that have `introspection` on.
-use super::{Authenticator, Fresh, Throttle, WINDOW, ended::Ended, holder::Holder};
+use super::{
+    Authenticator, Fresh, Throttle, WINDOW,
+    ended::Ended,
+    holder::Holder,
+    verified::{TokenDigest, key_of},
+};
 use crate::{
     failure::Failure,
     oidc::{Identity, Provider, TokenFault},
@@ -10,6 +15,7 @@ use crate::{
 use aws_lc_rs::digest::{Context, SHA256};
 use moka::sync::Cache;
 use std::{
+    collections::HashSet,
     net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -41,6 +47,8 @@ pub(super) struct Opaque {
 #[derive(Clone, Debug)]
 struct Active {
     identity: Arc<Identity>,
+    /// Of the token, for what was obtained with it.
+    token: TokenDigest,
     until: SystemTime,
 }
 
@@ -76,14 +84,22 @@ impl Opaque {
     fn known(&self, question: &Question, now: SystemTime) -> Option<Result<Answer, Failure>> {
         if let Some(active) = self.active.get(question)
             && now < active.until
+            && !self.ended.covers(&active.identity, now)
         {
-            return Some(match self.ended.covers(&active.identity, now) {
-                true => Err(Failure::Token(TokenFault::SignedOut)),
-                false => Ok(Some(active.identity)),
-            });
+            return Some(Ok(Some(active.identity)));
         }
         let inactive = self.inactive.get(question)?;
         Some(inactive.map(|()| None))
+    }
+
+    /// Forgets the active tokens of everybody who is meant; their digests.
+    pub(super) fn forget(&self, is_meant: impl Fn(&Identity) -> bool) -> HashSet<TokenDigest> {
+        let known = self.active.iter();
+        let meant: Vec<_> = known.filter(|(_, it)| is_meant(&it.identity)).collect();
+        for (question, _) in &meant {
+            self.active.invalidate(&**question);
+        }
+        meant.into_iter().map(|(_, active)| active.token).collect()
     }
 
     /// Whether a provider was asked about the token a while ago, and what it said is too old.
@@ -142,13 +158,21 @@ impl Opaque {
                 let identity = Arc::new(identity);
                 let active = Active {
                     identity: identity.clone(),
+                    token: key_of(token),
                     until: identity.expires_at().min(now + LONGEST),
                 };
                 self.active.insert(question, active);
-                match self.ended.covers(&identity, now) {
-                    true => Err(Failure::Token(TokenFault::SignedOut)),
-                    false => Ok(Some(identity)),
+                // After it is in the cache: a logout that is remembered later finds it there.
+                if !self.ended.covers(&identity, now) {
+                    return Ok(Some(identity));
                 }
+                self.active.invalidate(&question);
+                let failure = Failure::Token(TokenFault::SignedOut);
+                if identity.issued_at().is_some() {
+                    self.inactive.insert(question, Err(failure.clone()));
+                }
+                // Without a date, the logout came while it was asked about; the next answer counts.
+                Err(failure)
             }
             Ok(None) => {
                 self.inactive.insert(question, Ok(()));

@@ -1,12 +1,12 @@
 //! A logout that the provider reports, and all that it ends here.
 use super::{
     Authenticator, SignedIn,
-    ended::{Logout, REMEMBERED, name, names},
+    ended::{Logout, REMEMBERED, are_called, filed_under, name},
     holder::session_key,
 };
 use crate::{
     failure::Failure,
-    oidc::{LogoutToken, OidcError, Provider, TokenFault, unverified_issuer},
+    oidc::{Identity, LogoutToken, OidcError, Provider, TokenFault, unverified_issuer},
     secret::Secret,
     session::{Session, SessionError},
     telemetry::{Audit, AuditEvent, chain},
@@ -116,7 +116,7 @@ impl Authenticator {
         let known = self
             .0
             .verified
-            .known_ends(|identity| names(identity).iter().any(|name| name == wanted));
+            .known_ends(|identity| is_called(identity, wanted));
         known.max().unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
@@ -129,16 +129,19 @@ impl Authenticator {
         now: SystemTime,
     ) -> Result<(), SessionError> {
         let parts = &self.0;
-        let forgotten = parts
-            .verified
-            .forget(|identity| parts.ended.covers(identity, now));
+        let is_over = |identity: &Identity| parts.ended.covers(identity, now);
+        let mut forgotten = parts.verified.forget(is_over);
+        forgotten.extend(parts.opaque.forget(is_over));
         if !forgotten.is_empty() {
             parts.tokens.drop_owners(&forgotten);
         }
         let Some(heard_at) = parts.ended.heard_at(name) else {
             return Ok(());
         };
-        let had_begun = move |session: &Session<SignedIn>| session.created_at <= heard_at;
+        let wanted = name.to_owned();
+        let is_meant = move |session: &Session<SignedIn>| {
+            session.created_at <= heard_at && is_called(&session.record.identity, &wanted)
+        };
         let this = self.clone();
         let ended = move |session: &Session<SignedIn>| {
             this.0.tokens.drop_key(session_key(session));
@@ -154,6 +157,11 @@ impl Authenticator {
                 ..Audit::new(AuditEvent::Logout, now)
             });
         };
-        parts.sessions.end_named(name, had_begun, ended).await
+        let filed = filed_under(name);
+        parts.sessions.end_named(&filed, is_meant, ended).await
     }
+}
+
+fn is_called(identity: &Identity, wanted: &[u8]) -> bool {
+    are_called(identity).iter().any(|name| name == wanted)
 }

@@ -36,14 +36,14 @@ impl Provider {
         ];
         let answer = self.remote.post(&discovered, endpoint.url(), &form).await?;
         // The token may be younger than the call.
-        let now = now + started.elapsed();
+        let (asked_at, now) = (now, now + started.elapsed());
         match self.remote.introspected(&answer)? {
             Value::Object(members) => {
                 let client = members.get("client_id").and_then(Value::as_str);
                 if siblings.iter().any(|sibling| Some(&**sibling) == client) {
                     return Err(TokenFault::AuthorizedParty.into());
                 }
-                let identity = verify::introspected(self.config(), &members, now)?;
+                let identity = verify::introspected(self.config(), &members, asked_at, now)?;
                 Ok(Some(identity))
             }
             _ => Ok(None),

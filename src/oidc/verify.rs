@@ -111,6 +111,7 @@ pub(super) fn verify(
         username: trace.check(Rule::UserName, names::username(rules, claims))?,
         groups: trace.check(Rule::Groups, names::groups(rules, claims))?,
         issued_at: claims.instant("iat")?,
+        asked_at: None,
         expires_at,
         sid: trace.check(Rule::ProviderSession, provider_session(claims, expect))?,
         token_kind,

@@ -13,14 +13,14 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 impl Site {
     /// A logout token for alice, changed by `change`.
-    fn logout_token(&self, change: impl FnOnce(TokenBuilder) -> TokenBuilder) -> String {
+    pub(crate) fn logout_token(&self, change: impl FnOnce(TokenBuilder) -> TokenBuilder) -> String {
         let token = change(self.provider.mint().logout_token()).build();
         note(&token);
         token
     }
 
     /// As the provider posts it.
-    async fn report(&self, logout_token: &str) -> Answer {
+    pub(crate) async fn report(&self, logout_token: &str) -> Answer {
         let post = self
             .client()
             .post(&self.url("/v1/backchannel_logout"))
@@ -29,7 +29,10 @@ impl Site {
     }
 
     /// Reports a logout; it must be taken.
-    async fn sign_out_at_provider(&self, change: impl FnOnce(TokenBuilder) -> TokenBuilder) {
+    pub(crate) async fn sign_out_at_provider(
+        &self,
+        change: impl FnOnce(TokenBuilder) -> TokenBuilder,
+    ) {
         let answer = self.report(&self.logout_token(change)).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -323,7 +326,7 @@ fn embedded(settings: &mut Settings) {
 
 impl Site {
     /// A session for an ID token that is younger than any logout so far.
-    async fn session_of_next_second(&self, user: &str) -> String {
+    pub(crate) async fn session_of_next_second(&self, user: &str) -> String {
         let token = self.token(|it| it.user(user).issued_in(1));
         let answer = self.exchange(&token).await;
         assert_eq!(answer.status, 200, "{}", answer.text());

@@ -5,6 +5,7 @@
 mod admin;
 mod applications;
 mod backchannel_logout;
+mod backchannel_scope;
 mod broken_requests;
 mod browser_sign_in;
 mod browser_sign_in_attacks;

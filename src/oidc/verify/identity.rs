@@ -17,6 +17,9 @@ pub struct Identity {
     pub(super) username: String,
     pub(super) groups: Vec<String>,
     pub(super) issued_at: Option<SystemTime>,
+    /// By our clock.
+    #[serde(default)]
+    pub(super) asked_at: Option<SystemTime>,
     pub(super) expires_at: SystemTime,
     pub(super) sid: Option<String>,
     pub(super) token_kind: TokenKind,
@@ -58,6 +61,11 @@ impl Identity {
     /// The token's `iat`; an access token may lack it.
     pub fn issued_at(&self) -> Option<SystemTime> {
         self.issued_at
+    }
+
+    /// When the provider was asked about the token, where it had to be.
+    pub fn asked_at(&self) -> Option<SystemTime> {
+        self.asked_at
     }
 
     /// From this instant on the token proves nothing: its `exp` plus the provider's

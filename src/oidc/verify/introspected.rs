@@ -19,6 +19,7 @@ use std::time::SystemTime;
 pub(in crate::oidc) fn introspected(
     rules: &config::Provider,
     members: &Map<String, Value>,
+    asked_at: SystemTime,
     now: SystemTime,
 ) -> Result<Identity, TokenFault> {
     let claims = Claims::new(members);
@@ -40,6 +41,7 @@ pub(in crate::oidc) fn introspected(
         client_id: rules.client_id.clone(),
         expires_at: ways::ends_at(rules, claims, expires_at)?,
         issued_at: claims.instant("iat")?,
+        asked_at: Some(asked_at),
         subject: names::subject(claims)?,
         username: names::introspected_username(rules, claims)?,
         groups: names::groups(rules, claims)?,

@@ -25,8 +25,13 @@ pub struct LogoutToken {
 /// Which sessions a logout token ends.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Whose {
-    /// Those of one session at the provider (`sid`).
-    Session(String),
+    /// Those of one session at the provider.
+    Session {
+        /// `sid`.
+        sid: String,
+        /// `sub`, if the token names it, too: sessions of somebody else are not meant.
+        subject: Option<String>,
+    },
     /// All of one person (`sub`).
     Subject(String),
 }
@@ -34,7 +39,7 @@ pub enum Whose {
 impl std::fmt::Debug for Whose {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Session(_) => "Session",
+            Self::Session { .. } => "Session",
             Self::Subject(_) => "Subject",
         })
     }
@@ -91,14 +96,15 @@ fn check_event(claims: Claims<'_>) -> Result<(), TokenFault> {
     }
 }
 
-/// A session is named more exactly by `sid`; without it the whole person is meant.
+/// Section 2.4: `sid` is one session at the provider, and only what began in it is meant, also if
+/// `sub` says whose it is; without `sid`, every session of the person is.
 fn whose(claims: Claims<'_>) -> Result<Whose, TokenFault> {
     let subject = match claims.find("sub") {
         None => None,
         Some(_) => Some(names::subject(claims)?),
     };
     match (names::provider_session(claims)?, subject) {
-        (Some(sid), _) => Ok(Whose::Session(sid)),
+        (Some(sid), subject) => Ok(Whose::Session { sid, subject }),
         (None, Some(subject)) => Ok(Whose::Subject(subject)),
         (None, None) => Err(TokenFault::Claim("sub")),
     }
