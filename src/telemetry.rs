@@ -1,5 +1,6 @@
 //! What the sidecar says about its work: access lines, audit lines, diagnostics.
 mod line;
+mod visible;
 mod writer;
 
 pub use line::{Access, Audit, AuditEvent, CredentialKind, Outcome};

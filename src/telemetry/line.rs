@@ -15,7 +15,8 @@ pub struct Access<'a> {
     pub request_id: &'a str,
     /// The client, or what a trusted proxy says of it.
     pub client: IpAddr,
-    /// The method.
+    /// The method; cut after 1,024 bytes.
+    #[serde(serialize_with = "cut")]
     pub method: &'a str,
     /// The path as it was sent, without its query; cut after 1,024 bytes.
     #[serde(serialize_with = "cut")]
@@ -180,11 +181,11 @@ fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<
 }
 
 /// A request's head may be 64 KiB; its log line need not.
-const MAX_PATH: usize = 1024;
+const MAX_TEXT: usize = 1024;
 
-fn cut<S: serde::Serializer>(path: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    let end = path.floor_char_boundary(MAX_PATH);
-    serializer.serialize_str(&path[..end])
+fn cut<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let end = text.floor_char_boundary(MAX_TEXT);
+    serializer.serialize_str(&text[..end])
 }
 
 #[cfg(test)]
@@ -228,9 +229,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_path_is_cut() {
-        let path = "/\u{e9}".repeat(1000);
-        let line = format(&access(&path), LogFormat::Json);
-        assert!(line.len() < MAX_PATH + 400, "{}", line.len());
+    fn a_long_path_and_a_long_method_are_cut() {
+        let (path, method) = ("/\u{e9}".repeat(1000), "M".repeat(60_000));
+        let access = Access {
+            method: &method,
+            ..access(&path)
+        };
+        let line = format(&access, LogFormat::Json);
+        assert!(line.len() < 2 * MAX_TEXT + 400, "{}", line.len());
     }
 }

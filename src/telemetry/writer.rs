@@ -1,4 +1,5 @@
 //! The thread that writes log lines, and the bounded buffer before it.
+use super::visible::visible;
 use std::{
     io::{self, Write},
     mem,
@@ -54,13 +55,14 @@ impl Writer {
 
     /// Takes `line`, which ends in a line break.
     pub(super) fn line(&self, line: &[u8]) {
+        let line = visible(line);
         let mut state = self.0.lock();
         if state.closed || state.lines.len() + line.len() > MAX_WAITING {
             state.lost += 1;
             return;
         }
         let was_empty = state.lines.is_empty();
-        state.lines.extend_from_slice(line);
+        state.lines.extend_from_slice(&line);
         drop(state);
         if was_empty {
             self.0.work.notify_one();
@@ -177,6 +179,19 @@ mod tests {
         writer.line(b"two\n");
         writer.flush();
         assert_eq!(lines.try_iter().collect::<Vec<_>>().concat(), b"one\ntwo\n");
+    }
+
+    #[test]
+    fn no_text_of_a_stranger_commands_a_terminal_whoever_writes_the_line() {
+        let (taken, lines) = channel();
+        let (go, go_on) = channel();
+        let mut writer = &Writer::new(Slow { taken, go_on });
+        (0..10).for_each(|_| go.send(()).unwrap());
+        writer.line("{\"path\":\"/\u{9b}2J\"}\n".as_bytes());
+        writer.write_all("why=\"\u{202e}\"\n".as_bytes()).unwrap();
+        Writer::flush(writer);
+        let text = lines.try_iter().collect::<Vec<_>>().concat();
+        assert_eq!(text, b"{\"path\":\"/\\u009b2J\"}\nwhy=\"\\u202e\"\n");
     }
 
     #[test]
