@@ -3,7 +3,7 @@ mod connections;
 
 use crate::{
     admin::{AdminListener, Health},
-    auth::{Authenticator, SameSecret},
+    auth::{Authenticator, UnfitKey},
     config::{self, Config, SecretError},
     connection::{ConnectionError, Connections},
     endpoints::Endpoints,
@@ -84,7 +84,7 @@ pub enum StartError {
     Connections(#[from] ConnectionError),
     /// API keys.
     #[error("the API keys")]
-    ApiKeys(#[from] SameSecret),
+    ApiKeys(#[from] UnfitKey),
     /// A listener.
     #[error("cannot listen on {0}")]
     Listen(String, #[source] io::Error),

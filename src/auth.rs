@@ -15,7 +15,7 @@ mod signed_in;
 mod throttle;
 mod verified;
 
-pub use api_keys::{ApiKeys, SameSecret};
+pub use api_keys::{ApiKeys, UnfitKey};
 pub use credential::{Carrier, Credential};
 pub use policy::{Granted, Mismatch, Policy};
 pub use signed_in::{Fresh, SignedIn};

@@ -14,10 +14,20 @@ struct ApiKey {
     digest: [u8; 32],
 }
 
-/// Two keys with one secret: whose connections it opens could not be told.
+/// Keys that would not protect what they open.
 #[derive(Debug, thiserror::Error)]
-#[error("the API keys {0} and {1} have the same secret")]
-pub struct SameSecret(String, String);
+pub enum UnfitKey {
+    /// Whose connections it opens could not be told.
+    #[error("the API keys {0} and {1} have the same secret")]
+    SameSecret(String, String),
+    /// It could be guessed.
+    #[error("the API key {0} is too short: make it of {MIN_LENGTH} random characters or more")]
+    Short(String),
+}
+
+/// Characters of a secret at least: 128 random bits in base64. A refused key costs its sender
+/// nothing but the time of a request, so that a key that can be guessed will be.
+const MIN_LENGTH: usize = 22;
 
 /// The other way to show a key, besides a bearer token.
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -26,15 +36,16 @@ impl ApiKeys {
     /// Name, owner and secret of each.
     ///
     /// # Errors
-    /// Two have the same secret.
-    pub fn new(
-        keys: impl IntoIterator<Item = (String, String, Secret)>,
-    ) -> Result<Self, SameSecret> {
+    /// One is too short, or two have the same secret.
+    pub fn new(keys: impl IntoIterator<Item = (String, String, Secret)>) -> Result<Self, UnfitKey> {
         let mut known: Vec<ApiKey> = Vec::new();
         for (name, owner, secret) in keys {
+            if secret.expose().chars().count() < MIN_LENGTH {
+                return Err(UnfitKey::Short(name));
+            }
             let digest = sha256(secret.expose());
             if let Some(same) = known.iter().find(|key| key.digest == digest) {
-                return Err(SameSecret(same.name.clone(), name));
+                return Err(UnfitKey::SameSecret(same.name.clone(), name));
             }
             known.push(ApiKey {
                 name,
@@ -117,9 +128,9 @@ mod tests {
             (name.to_owned(), owner.to_owned(), Secret::new(secret))
         };
         ApiKeys::new([
-            key("one", "etl", "secret-1"),
-            key("two", "etl", "secret-2"),
-            key("three", "crm", "secret-3"),
+            key("one", "etl", "secret-of-22-characters-1"),
+            key("two", "etl", "secret-of-22-characters-2"),
+            key("three", "crm", "secret-of-22-characters-3"),
         ])
         .unwrap()
     }
@@ -135,12 +146,21 @@ mod tests {
     #[test]
     fn a_key_names_its_owner_in_either_field() {
         for (lines, owner) in [
-            (&[("x-api-key", "secret-1")][..], "etl"),
-            (&[("x-api-key", " secret-2 ")], "etl"),
-            (&[("authorization", "Bearer secret-3")], "crm"),
-            (&[("authorization", "bearer  secret-3")], "crm"),
+            (&[("x-api-key", "secret-of-22-characters-1")][..], "etl"),
+            (&[("x-api-key", " secret-of-22-characters-2 ")], "etl"),
             (
-                &[("authorization", "Basic YTpi"), ("x-api-key", "secret-3")],
+                &[("authorization", "Bearer secret-of-22-characters-3")],
+                "crm",
+            ),
+            (
+                &[("authorization", "bearer  secret-of-22-characters-3")],
+                "crm",
+            ),
+            (
+                &[
+                    ("authorization", "Basic YTpi"),
+                    ("x-api-key", "secret-of-22-characters-3"),
+                ],
                 "crm",
             ),
         ] {
@@ -153,16 +173,34 @@ mod tests {
         for (lines, failure) in [
             (&[][..], Failure::NoApiKey),
             (
-                &[("authorization", "Basic c2VjcmV0LTE=")],
+                &[(
+                    "authorization",
+                    "Basic c2VjcmV0LW9mLTIyLWNoYXJhY3RlcnMtMQ==",
+                )],
                 Failure::NoApiKey,
             ),
-            (&[("authorization", "secret-1")], Failure::NoApiKey),
+            (
+                &[("authorization", "secret-of-22-characters-1")],
+                Failure::NoApiKey,
+            ),
             (&[("x-api-key", "")], Failure::ApiKey),
-            (&[("x-api-key", "secret-")], Failure::ApiKey),
-            (&[("x-api-key", "secret-11")], Failure::ApiKey),
-            (&[("x-api-key", "Secret-1")], Failure::ApiKey),
+            (
+                &[("x-api-key", "secret-of-22-characters-")],
+                Failure::ApiKey,
+            ),
+            (
+                &[("x-api-key", "secret-of-22-characters-11")],
+                Failure::ApiKey,
+            ),
+            (
+                &[("x-api-key", "Secret-of-22-characters-1")],
+                Failure::ApiKey,
+            ),
             (&[("authorization", "Bearer")], Failure::ApiKey),
-            (&[("authorization", "Bearer x secret-1")], Failure::ApiKey),
+            (
+                &[("authorization", "Bearer x secret-of-22-characters-1")],
+                Failure::ApiKey,
+            ),
         ] {
             assert_eq!(keys().owner(&headers(lines)), Err(failure), "{lines:?}");
         }
@@ -175,11 +213,17 @@ mod tests {
     #[test]
     fn of_two_keys_none_counts() {
         for lines in [
-            [("x-api-key", "secret-1"), ("x-api-key", "secret-1")],
-            [("x-api-key", "secret-1"), ("x-api-key", "x")],
             [
-                ("x-api-key", "secret-1"),
-                ("authorization", "Bearer secret-1"),
+                ("x-api-key", "secret-of-22-characters-1"),
+                ("x-api-key", "secret-of-22-characters-1"),
+            ],
+            [
+                ("x-api-key", "secret-of-22-characters-1"),
+                ("x-api-key", "x"),
+            ],
+            [
+                ("x-api-key", "secret-of-22-characters-1"),
+                ("authorization", "Bearer secret-of-22-characters-1"),
             ],
         ] {
             let refused = keys().owner(&headers(&lines)).unwrap_err();
@@ -189,11 +233,29 @@ mod tests {
 
     #[test]
     fn two_keys_with_one_secret_are_refused_by_name() {
-        let key = |name: &str, owner: &str| (name.to_owned(), owner.to_owned(), Secret::new("s"));
+        let key = |name: &str, owner: &str| {
+            (
+                name.to_owned(),
+                owner.to_owned(),
+                Secret::new("s".repeat(22)),
+            )
+        };
         let error = ApiKeys::new([key("a", "etl"), key("b", "crm")]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the API keys a and b have the same secret"
         );
+    }
+
+    #[test]
+    fn a_key_that_could_be_guessed_is_refused_by_name() {
+        let key = |secret: String| {
+            ApiKeys::new([("a".to_owned(), "etl".to_owned(), Secret::new(secret))])
+        };
+        assert!(key("s".repeat(22)).is_ok());
+        for secret in ["s".repeat(21), "\u{e9}".repeat(21)] {
+            let error = key(secret).unwrap_err().to_string();
+            assert!(error.starts_with("the API key a is too short"), "{error}");
+        }
     }
 }

@@ -34,7 +34,7 @@ async fn a_session_that_was_ended_before_kill_9_stays_ended() {
 }
 
 /// Of the owner `etl`.
-const KEY: &str = "key-of-etl-0123456789";
+const KEY: &str = "key-of-etl-0123456789abcdef";
 const CALLBACK: &str = "/hub/integrations/oauth-callback";
 const CONNECTIONS: &str = "\n[[callback]]\npath = '/hub/integrations/oauth-callback'
 response = 'connection'\n[[api_key]]\nname = 'etl'\nsecret = { file = 'etl-key' }\nowner = 'etl'\n";

@@ -10,8 +10,8 @@ use std::time::Duration;
 use url::Url;
 
 /// Keys of two owners; the files are the site's.
-pub(crate) const ETL: &str = "key-of-etl-0123456789";
-pub(crate) const CRM: &str = "key-of-crm-0123456789";
+pub(crate) const ETL: &str = "key-of-etl-0123456789abcdef";
+pub(crate) const CRM: &str = "key-of-crm-0123456789abcdef";
 pub(crate) const CALLBACK: &str = "/hub/integrations/oauth-callback";
 pub(crate) const ALL: &str = "/hub/integrations/oauth-connections";
 pub(crate) const CORP: &str = "/hub/integrations/corp/oauth-connections";

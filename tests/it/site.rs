@@ -305,8 +305,8 @@ fn write_files(folder: &Path) {
         ("ca.crt", authority().ca_pem().as_str()),
         ("client-secret", "ocient-secret"),
         ("analyst-password", "insights"),
-        ("etl-key", "key-of-etl-0123456789"),
-        ("crm-key", "key-of-crm-0123456789\n"),
+        ("etl-key", "key-of-etl-0123456789abcdef"),
+        ("crm-key", "key-of-crm-0123456789abcdef\n"),
     ] {
         let path = folder.join(name);
         fs::write(&path, text).unwrap();
