@@ -288,7 +288,7 @@ fn provider_row(error: OAuthError) -> Row {
         OAuthError::TemporarilyUnavailable => (503, -1256),
         OAuthError::AuthorizationPending | OAuthError::SlowDown => (408, -1238),
         OAuthError::ExpiredToken => (400, -1228),
-        OAuthError::Other => (502, -1221),
+        OAuthError::UnsupportedTokenType | OAuthError::Other => (502, -1221),
     };
     Row::new(status, REFUSED, vendor_code, error.to_string().into())
 }

@@ -107,7 +107,7 @@ impl Credential {
 
 /// Whether `token` can be an access token at all (RFC 6750 section 2.1), of a length that real
 /// ones have.
-fn is_bearer_token(token: &str) -> bool {
+pub(super) fn is_bearer_token(token: &str) -> bool {
     let plain = token.trim_end_matches('=');
     let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
     !plain.is_empty() && token.len() <= MAX_OPAQUE && plain.bytes().all(is_fit)

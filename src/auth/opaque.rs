@@ -1,6 +1,7 @@
 //! Opaque access tokens: asked about at the providers that have `introspection` on.
 use super::{
     Authenticator, Fresh, Throttle, WINDOW,
+    credential::is_bearer_token,
     ended::Ended,
     holder::Holder,
     verified::{TokenDigest, key_of},
@@ -9,6 +10,7 @@ use crate::{
     failure::Failure,
     oidc::{Identity, Provider, TokenFault},
     secret::Secret,
+    session::SessionToken,
     single_flight::SingleFlight,
     telemetry::chain,
 };
@@ -288,6 +290,11 @@ impl Authenticator {
         client: IpAddr,
         now: SystemTime,
     ) -> Result<Fresh, Failure> {
+        // No provider issued it; and a session token of ours is not for a provider to see.
+        let text = token.expose();
+        if !is_bearer_token(text) || text.starts_with(SessionToken::PREFIX) {
+            return Err(Failure::Token(TokenFault::Malformed));
+        }
         let found = self.introspected(&token, is_meant, client, now).await?;
         let (identity, _) = found.ok_or(Failure::Token(TokenFault::Inactive))?;
         Ok(Fresh {

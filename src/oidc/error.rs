@@ -120,6 +120,9 @@ pub enum OAuthError {
     /// Device grant: the person took too long.
     #[error("the sign-in was not approved in time; begin again")]
     ExpiredToken,
+    /// What was shown is no kind of token that the provider tells of (RFC 7009 section 2.2.1).
+    #[error("the provider does not know this kind of token")]
+    UnsupportedTokenType,
     /// A code of another specification, or of nobody's.
     #[error("the provider refused for another reason")]
     Other,
@@ -138,6 +141,7 @@ impl From<&str> for OAuthError {
             "temporarily_unavailable" => Self::TemporarilyUnavailable,
             "authorization_pending" => Self::AuthorizationPending,
             "slow_down" => Self::SlowDown,
+            "unsupported_token_type" => Self::UnsupportedTokenType,
             "expired_token" => Self::ExpiredToken,
             _ => Self::Other,
         }

@@ -209,6 +209,21 @@ async fn harmless_differences_of_introspection_answers_are_accepted() {
 }
 
 #[tokio::test]
+async fn a_jwt_without_an_issuer_that_the_provider_tells_nothing_of_is_the_nodes_affair() {
+    let site = site(|_| {}).await;
+    site.provider.lie(Lie::NoJwtsIntrospected);
+    let token = site.token(|token| token.claim("iss", Value::Null));
+    for _ in 0..3 {
+        assert_eq!(site.query_as(&token).await.status, 401);
+        let expected = format!("Bearer {token}");
+        let sent = site.node.last_request();
+        assert_eq!(sent.header("authorization"), Some(expected.as_str()));
+        assert_refused(&sso_token(&site, &token).await, 401, -1228, "a sign-in");
+    }
+    assert_eq!(asked(&site), 1);
+}
+
+#[tokio::test]
 async fn answers_that_are_none_are_the_providers_fault() {
     let site = site(|_| {}).await;
     let endpoint = Endpoint::Introspect;
@@ -266,6 +281,10 @@ async fn jwts_of_strangers_and_what_cannot_be_a_token_are_shown_to_nobody() {
     for value in ["Bearer a b", "Bearer", "Bearer a*b", "Negotiate abc"] {
         let query = site.query(&client).header("authorization", value);
         assert_eq!(query.send().await.unwrap().status, 401, "{value}");
+    }
+    let session = format!("ocs_{}", "A".repeat(43)); // ours, taken for another kind of token
+    for token in ["a b", "a\n", " a", "a*b", "=", "\u{e9}", &session] {
+        assert_refused(&sso_token(&site, token).await, 401, -1235, token);
     }
     assert_eq!(asked(&site), 0);
 }

@@ -238,7 +238,7 @@ async fn a_refresh_token_is_revoked_with_the_clients_credentials() {
     let outcome = provider.revoke(&Secret::new("rt-1")).await;
     assert!(matches!(
         outcome,
-        Err(OidcError::Refused(OAuthError::Other))
+        Err(OidcError::Refused(OAuthError::UnsupportedTokenType))
     ));
 }
 

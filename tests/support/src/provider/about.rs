@@ -39,6 +39,10 @@ pub(crate) fn introspect(shared: &Shared, state: &mut State, call: &Recorded) ->
         return *refusal;
     }
     let token = call.field("token").unwrap_or_default();
+    if state.tells(&Lie::NoJwtsIntrospected) && token.starts_with("ey") {
+        let why = "structured tokens cannot be introspected";
+        return oauth_error(StatusCode::BAD_REQUEST, "unsupported_token_type", why);
+    }
     let Some(access) = state.grants.access(token, now()) else {
         return json_reply(StatusCode::OK, &json!({"active": false}));
     };

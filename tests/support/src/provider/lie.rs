@@ -150,6 +150,8 @@ pub enum Lie {
     IntrospectedMember(&'static str, serde_json::Value),
     /// The answer is a JWT (RFC 9701).
     SignedIntrospection,
+    /// Harmless: JWTs are refused as no kind of token that is told of.
+    NoJwtsIntrospected,
 
     // Userinfo: applied in `about.rs`.
     /// `sub` is another person.
