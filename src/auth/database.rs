@@ -51,7 +51,7 @@ pub(super) fn in_body(headers: &HeaderMap, body: &[u8]) -> Named {
     let json = read(serde_json::Deserializer::from_slice(body));
     match (json, media_type(headers)) {
         // A more forgiving parser would find the object that ours could not read.
-        (None, MediaType::Text) if body.trim_ascii_start().starts_with(b"{") => Named::Unclear,
+        (None, MediaType::Text) if begins_like_an_object(body) => Named::Unclear,
         (Some(Named::Nothing) | None, MediaType::Text) => Named::Nothing,
         (Some(_), MediaType::Text) | (None, _) => Named::Unclear,
         (Some(named), MediaType::Json) => named,
@@ -60,6 +60,13 @@ pub(super) fn in_body(headers: &HeaderMap, body: &[u8]) -> Named {
             false => named,
         },
     }
+}
+
+/// Whether `{` comes first, behind white space, a byte order mark, or the zeros of UTF-16.
+fn begins_like_an_object(body: &[u8]) -> bool {
+    let is_skipped =
+        |byte: &&u8| byte.is_ascii_whitespace() || b"\0\xef\xbb\xbf\xfe\xff".contains(*byte);
+    body.iter().find(|byte| !is_skipped(byte)) == Some(&b'{')
 }
 
 /// What `Content-Type` says about a body.
@@ -205,7 +212,14 @@ mod tests {
         headers.insert("content-type", "Text/Plain; charset=utf-8".parse().unwrap());
         assert_eq!(in_body(&headers, b"select 1"), Named::Nothing);
         assert_eq!(in_body(&headers, br#"{"database":"a"}"#), Named::Unclear);
-        assert_eq!(in_body(&headers, br#" {"database":"a",}"#), Named::Unclear);
+        for mark in ["", "\u{feff}", " \u{feff} \0"] {
+            let body = format!("{mark} {{\"database\":\"a\",}}");
+            let named = in_body(&headers, body.as_bytes());
+            assert_eq!(named, Named::Unclear, "{body:?}");
+        }
+        let utf16 = "\u{feff}{\"database\":\"a\"}".encode_utf16();
+        let utf16: Vec<u8> = utf16.flat_map(u16::to_be_bytes).collect();
+        assert_eq!(in_body(&headers, &utf16), Named::Unclear);
         headers.append("content-type", "application/json".parse().unwrap());
         assert_eq!(in_body(&headers, b"select 1"), Named::Unclear);
     }
