@@ -197,10 +197,12 @@ impl Access {
             let fault = Fault::new("missing: with mode = \"login\" nobody could sign in");
             return root.fault("grant", fault.cure("add a [[grant]] that names an account"));
         }
+        let (providers, grants) = (providers?, grants?);
+        let providers = providers.into_iter();
         Some(Self {
             accounts: accounts?,
-            providers: providers?,
-            grants: grants?,
+            providers: providers.map(|one| one.with_grants(&grants)).collect(),
+            grants,
         })
     }
 }

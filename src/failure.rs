@@ -267,6 +267,7 @@ fn token_code(fault: TokenFault) -> i32 {
         TokenFault::Audience | TokenFault::AuthorizedParty => -1233,
         TokenFault::Claim(_)
         | TokenFault::Lineage(_)
+        | TokenFault::ForeignUserinfo
         | TokenFault::Nonce
         | TokenFault::NotYetValid => -1231,
         TokenFault::Malformed | TokenFault::Algorithm | TokenFault::Critical => -1235,

@@ -6,7 +6,7 @@
 //!    ├─ authorization_url ─▶ browser ─▶ check_response_issuer ─▶ redeem ─┐
 //!    └─ verify ◀── a token that a client brings                          │
 //!         └── jws (looks right) ─▶ keys (signature) ─▶ verify (rules) ◀──┘
-//!                                                        └─▶ Identity
+//!                                                        └─▶ Identity, or Lacking ─▶ userinfo
 //! ```
 mod algorithm;
 mod assertion;
@@ -40,6 +40,7 @@ mod token_answer;
 mod token_endpoint;
 mod trouble;
 mod upkeep;
+mod userinfo;
 mod verify;
 
 pub use client_auth::ClientCredentials;
@@ -56,4 +57,6 @@ pub use registration::Registration;
 pub use renewal::Renewed;
 pub use sign_in::{Attempt, SignIn};
 pub use trouble::Trouble;
-pub use verify::{Expect, Identity, LogoutToken, Rule, Trace, Whose};
+pub use verify::{
+    Expect, Identity, Lacking, LogoutToken, Proof, Rule, Trace, Whose, lacking_claims,
+};

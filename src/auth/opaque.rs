@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    oidc::{Identity, Provider, TokenFault},
+    oidc::{Identity, OidcError, Provider, TokenFault},
     secret::Secret,
     session::SessionToken,
     single_flight::SingleFlight,
@@ -156,25 +156,15 @@ impl Opaque {
             return Err(Failure::ProviderUnreachable);
         };
         match provider.introspect(token, siblings, now).await {
-            Ok(Some(identity)) => {
-                let identity = Arc::new(identity);
-                let active = Active {
-                    identity: identity.clone(),
-                    token: key_of(token),
-                    until: identity.expires_at().min(now + LONGEST),
-                };
-                self.active.insert(question, active);
-                // After it is in the cache: a logout that is remembered later finds it there.
-                if !self.ended.covers(&identity, now) {
-                    return Ok(Some(identity));
-                }
-                self.active.invalidate(&question);
-                let failure = Failure::Token(TokenFault::SignedOut);
-                if identity.issued_at().is_some() {
+            Ok(Some(proof)) => {
+                let completing = provider.complete(proof, token);
+                let identity = completing.await.map_err(|error| {
+                    let failure = not_accepted(&error);
+                    // Also if userinfo does not answer: it is not asked again at once.
                     self.inactive.insert(question, Err(failure.clone()));
-                }
-                // Without a date, the logout came while it was asked about; the next answer counts.
-                Err(failure)
+                    failure
+                })?;
+                self.found_active(question, token, Arc::new(identity), now)
             }
             Ok(None) => {
                 self.inactive.insert(question, Ok(()));
@@ -182,8 +172,7 @@ impl Opaque {
                 Ok(None)
             }
             Err(error) => {
-                tracing::info!(error = chain(&error), "opaque token not accepted");
-                let failure = Failure::from(&error);
+                let failure = not_accepted(&error);
                 if matches!(failure, Failure::Token(_)) {
                     self.inactive.insert(question, Err(failure.clone()));
                 }
@@ -191,6 +180,38 @@ impl Opaque {
             }
         }
     }
+
+    /// Remembers whom an active token speaks of, unless that one was signed out since.
+    fn found_active(
+        &self,
+        question: Question,
+        token: &Secret,
+        identity: Arc<Identity>,
+        now: SystemTime,
+    ) -> Result<Answer, Failure> {
+        let active = Active {
+            identity: identity.clone(),
+            token: key_of(token),
+            until: identity.expires_at().min(now + LONGEST),
+        };
+        self.active.insert(question, active);
+        // After it is in the cache: a logout that is remembered later finds it there.
+        if !self.ended.covers(&identity, now) {
+            return Ok(Some(identity));
+        }
+        self.active.invalidate(&question);
+        let failure = Failure::Token(TokenFault::SignedOut);
+        if identity.issued_at().is_some() {
+            self.inactive.insert(question, Err(failure.clone()));
+        }
+        // Without a date, the logout came while it was asked about; the next answer counts.
+        Err(failure)
+    }
+}
+
+fn not_accepted(error: &OidcError) -> Failure {
+    tracing::info!(error = chain(error), "opaque token not accepted");
+    Failure::from(error)
 }
 
 impl Authenticator {

@@ -29,8 +29,12 @@ impl Authenticator {
         now: SystemTime,
     ) -> Result<Fresh, Failure> {
         let (verified, turns) = (self.0.verified.clone(), self.turns(client));
+        let own = |one: &Arc<Provider>| Arc::ptr_eq(one, &provider);
+        let number = self.0.providers.iter().position(own);
+        let number = number.ok_or(Failure::Internal)?;
         let proving = self.0.control.spawn(async move {
-            let identity = verified.once(&token, &provider, expect, turns, now).await;
+            let whose = (number, &provider);
+            let identity = verified.once(&token, whose, expect, turns, now).await;
             identity.map(|identity| Fresh {
                 identity,
                 proof: token,

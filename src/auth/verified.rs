@@ -2,7 +2,7 @@
 use super::{ended::Ended, throttle::Turns};
 use crate::{
     failure::Failure,
-    oidc::{Expect, Identity, KeysVersion, Provider, TokenFault},
+    oidc::{Expect, Identity, KeysVersion, OidcError, Proof, Provider, TokenFault},
     secret::Secret,
     single_flight::SingleFlight,
     telemetry::chain,
@@ -119,14 +119,15 @@ impl Verified {
         })
     }
 
-    /// Who `token` proves its bearer to be, asked once and remembered only if it is refused.
+    /// Who `token` proves its bearer to be, asked once and remembered only if it is refused, or
+    /// if userinfo had to be asked for what it lacks.
     ///
     /// # Errors
     /// As [`identity`](Self::identity).
     pub(super) async fn once(
         &self,
         token: &Secret,
-        provider: &Provider,
+        (number, provider): (usize, &Arc<Provider>),
         expect: Expect<'static>,
         turns: Option<Turns>,
         now: SystemTime,
@@ -137,14 +138,18 @@ impl Verified {
             return Err(failure);
         }
         let judged = provider.verify_by_keys(token, expect, now, turns.as_deref());
-        judged.await.map(|(identity, _)| identity).map_err(|error| {
-            tracing::info!(error = chain(&error), "token refused");
-            let failure = Failure::from(&error);
-            if is_the_tokens_fault(&failure) {
-                self.bad.insert(key, failure.clone());
+        match judged.await {
+            Ok((Proof::Identity(identity), _)) => Ok(identity),
+            // It is an access token then, and good as a bearer's: asked once for all its uses.
+            Ok((Proof::Lacking(_), _)) => {
+                let found = self.identity(token, (number, provider), || None, now);
+                found.await.map(|found| (*found.identity).clone())
             }
-            failure
-        })
+            Err(error) => {
+                tracing::info!(error = chain(&error), "token refused");
+                Err(self.refuse(key, &error))
+            }
+        }
     }
 
     /// Forgets the good tokens of everybody who is meant; their digests.
@@ -181,31 +186,56 @@ impl Verified {
         now: SystemTime,
     ) -> Result<Arc<Identity>, Failure> {
         let judged = provider.verify_by_keys(token, Expect::Bearer, now, turns);
-        match judged.await {
-            Ok((identity, keys)) => {
-                let identity = Arc::new(identity);
-                let known = Known {
-                    identity: identity.clone(),
-                    keys,
-                };
-                self.good.insert(key, known);
-                // After it is in the cache: a logout that is remembered later finds it there.
-                if self.ended.covers(&identity, now) {
-                    self.good.invalidate(&key);
-                    let failure = Failure::Token(TokenFault::SignedOut);
-                    self.bad.insert(key, failure.clone());
-                    return Err(failure);
-                }
-                Ok(identity)
-            }
-            Err(error) => {
-                let failure = Failure::from(&error);
-                if is_the_tokens_fault(&failure) {
-                    self.bad.insert(key, failure.clone());
-                }
-                Err(failure)
-            }
+        let (proof, keys) = judged.await.map_err(|error| self.refuse(key, &error))?;
+        let identity = self.completed(key, proof, provider, token).await?;
+        let identity = Arc::new(identity);
+        let known = Known {
+            identity: identity.clone(),
+            keys,
+        };
+        self.good.insert(key, known);
+        // After it is in the cache: a logout that is remembered later finds it there.
+        if self.ended.covers(&identity, now) {
+            self.good.invalidate(&key);
+            let failure = Failure::Token(TokenFault::SignedOut);
+            self.bad.insert(key, failure.clone());
+            return Err(failure);
         }
+        Ok(identity)
+    }
+
+    /// The identity with what userinfo says, if the token lacks something. What was said of it
+    /// when it was judged by older keys still counts, so that a change of keys is no flood of
+    /// questions; and a provider that does not answer is not asked again at once.
+    async fn completed(
+        &self,
+        key: Judged,
+        proof: Proof,
+        provider: &Provider,
+        token: &Secret,
+    ) -> Result<Identity, Failure> {
+        let known = self.good.get(&key);
+        if let (Proof::Lacking(lacking), Some(known)) = (&proof, known)
+            && let Some(identity) = lacking.named_like(&known.identity)
+        {
+            return Ok(identity);
+        }
+        let completing = provider.complete(proof, token);
+        completing.await.map_err(|error| {
+            tracing::info!(error = chain(&error), "token not accepted");
+            let failure = Failure::from(&error);
+            self.bad.insert(key, failure.clone());
+            failure
+        })
+    }
+
+    /// What is told of `error`, which is remembered if it is the token's.
+    fn refuse(&self, key: Judged, error: &OidcError) -> Failure {
+        let failure = Failure::from(error);
+        if is_the_tokens_fault(&failure) {
+            self.bad.insert(key, failure.clone());
+        }
+        failure
     }
 }
 

@@ -58,7 +58,7 @@ enum ExplainError {
 /// Explains one token as of `now`; `input` is standard input. The answer goes to `out`, and its
 /// exit code is 0 if the token is accepted and granted the database, [`BAD_CONFIGURATION`] if
 /// the configuration cannot be used, and 1 otherwise. Asks the provider for metadata and keys,
-/// and the SQL node for nothing.
+/// and for userinfo where a request would, and the SQL node for nothing.
 pub fn explain(
     order: &Explain,
     input: &mut impl Read,
@@ -169,7 +169,7 @@ impl Judged {
     }
 }
 
-/// For metadata, keys, and keys once more for an unknown one.
+/// For metadata, keys, keys once more for an unknown one, and userinfo.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes of input: four times the longest token, so that an endless file is not read whole.

@@ -5,6 +5,7 @@ use super::{
     authorization::Authorization,
     client_auth::ClientAuth,
     fault::Fault,
+    grant::Grant,
     pattern::{Pattern, pattern},
     section::Section,
     trust::Trust,
@@ -49,6 +50,10 @@ pub struct Provider {
     pub returns_after_logout: bool,
     /// Whether opaque access tokens are taken, by asking the provider; default no.
     pub introspection: bool,
+    /// Whether userinfo is asked for claims that count and that a token lacks; default no.
+    pub userinfo: bool,
+    /// Whether a `[[grant]]` looks at the groups of its users: else a lack of them is none.
+    pub needs_groups: bool,
 }
 
 /// What an application at a provider is for.
@@ -104,6 +109,9 @@ impl Provider {
         let returns_after_logout = section.defaulted("post_logout_redirect", "false", flag);
         // Off: every opaque bearer, the SQL node's own too, would be shown to the provider.
         let introspection = section.defaulted("introspection", "false", flag);
+        // Off: it would show access tokens to an endpoint that many are not for, and make
+        // tokens that prove themselves depend on the provider's answer.
+        let userinfo = section.defaulted("userinfo", "false", flag);
         let (issuer, client_id) = (issuer?, client_id?);
         earlier.add(section, &issuer, &client_id)?;
         let scheme = issuer.split(':').next().unwrap_or_default();
@@ -125,7 +133,21 @@ impl Provider {
             groups_claim: groups_claim?,
             returns_after_logout: returns_after_logout?,
             introspection: introspection?,
+            userinfo: userinfo?,
+            needs_groups: false, // the grants come later in the file
         })
+    }
+
+    pub(super) fn with_grants(mut self, grants: &[Grant]) -> Self {
+        let is_ours = |grant: &&Grant| {
+            let named = grant.provider.as_deref();
+            named.is_none_or(|name| name == self.name)
+        };
+        self.needs_groups = grants
+            .iter()
+            .filter(is_ours)
+            .any(|grant| !grant.groups.is_empty());
+        self
     }
 }
 

@@ -16,7 +16,8 @@ pub struct Tokens {
     pub refresh_token: Option<Secret>,
     /// Life of the access token, if the provider said it.
     pub expires_in: Option<Duration>,
-    /// Whose tokens they are, if an ID token proved it. Nobody is signed in by it, so a
+    /// Whose tokens they are, if an ID token proved it; its subject counts, so userinfo is not
+    /// asked for more. Nobody is signed in by it, so a
     /// provider of plain OAuth may leave it out: `state` and PKCE bind the code all the same.
     pub account: Option<Identity>,
     /// Whose they are on our side: nobody else is to be shown them.
@@ -56,7 +57,8 @@ impl Provider {
                 };
                 // The token may be younger than the call.
                 let now = now + started.elapsed();
-                Some(self.verify(id_token, expect, now).await?)
+                let proven = self.verify_by_keys(id_token, expect, now, None).await?;
+                Some(proven.0.by_subject())
             }
         };
         Ok(self.tokens(&answer, account, None))
@@ -93,7 +95,7 @@ impl Provider {
         };
         if let Some(id_token) = answer.id_token() {
             let now = now + started.elapsed();
-            match self.verify(id_token, expect, now).await {
+            match self.verify_by_keys(id_token, expect, now, None).await {
                 Ok(_)
                 | Err(OidcError::Unreachable { .. } | OidcError::Nonsense { .. })
                 | Err(OidcError::Token(TokenFault::UnknownKey)) => {}

@@ -6,7 +6,7 @@ use super::{
     keys::KeySet,
     latest::Fetched,
     metadata::{self, Metadata},
-    remote::{Discovered, Remote},
+    remote::{Discovered, Remote, is_utf8_json},
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -25,6 +25,10 @@ impl Remote {
         }
         let mut metadata = Metadata::parse(answer.body(), &self.config.issuer)
             .map_err(|error| self.nonsense(error))?;
+        if self.config.userinfo && metadata.userinfo_endpoint.is_none() {
+            let provider = &self.config.name;
+            tracing::warn!(provider, "userinfo is on, but the provider has none");
+        }
         let client_auth = ClientAuth::choose(&self.config, &self.credentials, &metadata);
         if matches!(client_auth, ClientAuth::Certificate) {
             metadata.use_mtls_endpoints();
@@ -75,28 +79,6 @@ impl Remote {
         }
         Ok(answer)
     }
-}
-
-/// Whether the media type is `application/json`. It has no charset (RFC 8259 section 11), but
-/// many send one; any other than UTF-8 says that the text is not JSON as anybody else reads it.
-fn is_utf8_json(answer: &Response<Bytes>) -> bool {
-    let value = answer.headers().get(header::CONTENT_TYPE);
-    let Some(value) = value.and_then(|value| value.to_str().ok()) else {
-        return false;
-    };
-    let mut parts = value.split(';').map(str::trim);
-    let is_json = parts
-        .next()
-        .is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
-    let is_foreign = |parameter: &str| {
-        let (name, charset) = parameter.split_once('=').unwrap_or_default();
-        let charset = charset.trim().trim_matches('"');
-        let is_utf8 = ["utf-8", "utf8", "us-ascii"]
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(charset));
-        name.trim().eq_ignore_ascii_case("charset") && !is_utf8
-    };
-    is_json && !parts.any(is_foreign)
 }
 
 /// Metadata is a few KiB, a thousand RSA keys are half a MiB.

@@ -73,6 +73,9 @@ pub enum TokenFault {
     /// `nonce` is not the one of this sign-in.
     #[error("the token belongs to another sign-in")]
     Nonce,
+    /// Userinfo, asked with the access token, speaks of another `sub` than the token.
+    #[error("the provider's userinfo speaks of somebody else than the token")]
+    ForeignUserinfo,
     /// The provider has ended the session that the token was issued for, or all of that person.
     #[error("the provider has signed this user out since the token was issued; sign in again")]
     SignedOut,

@@ -1,6 +1,6 @@
 //! Asks the provider what an opaque token is (RFC 7662).
 use super::{
-    Identity, OAuthError, OidcError, TokenFault, json,
+    OAuthError, OidcError, Proof, TokenFault, json,
     provider::Provider,
     remote::{Remote, media_type},
     verify,
@@ -14,7 +14,8 @@ use std::time::{Instant, SystemTime};
 impl Provider {
     /// Whom an opaque access token speaks of. `None`: the provider does not know it, or it has
     /// ended. One that was issued to one of the `siblings`, the client ids of other entries of
-    /// this issuer, belongs there, under the rules of that entry.
+    /// this issuer, belongs there, under the rules of that entry. What the answer lacks is for
+    /// [`complete`](Self::complete).
     ///
     /// # Errors
     /// The provider cannot be asked, or what it says breaks a rule.
@@ -23,7 +24,7 @@ impl Provider {
         token: &Secret,
         siblings: &[String],
         now: SystemTime,
-    ) -> Result<Option<Identity>, OidcError> {
+    ) -> Result<Option<Proof>, OidcError> {
         let discovered = self.discovered().await?;
         let Some(endpoint) = &discovered.metadata.introspection_endpoint else {
             let what = "its metadata has no introspection_endpoint; set introspection = false";
@@ -43,8 +44,8 @@ impl Provider {
                 if siblings.iter().any(|sibling| Some(&**sibling) == client) {
                     return Err(TokenFault::AuthorizedParty.into());
                 }
-                let identity = verify::introspected(self.config(), &members, asked_at, now)?;
-                Ok(Some(identity))
+                let proof = verify::introspected(self.config(), &members, asked_at, now)?;
+                Ok(Some(proof))
             }
             _ => Ok(None),
         }

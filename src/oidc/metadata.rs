@@ -3,6 +3,7 @@
 use super::json;
 use openidconnect::{
     AuthUrl, EndSessionUrl, IntrospectionUrl, JsonWebKeySetUrl, RevocationUrl, TokenUrl,
+    UserInfoUrl,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,6 +21,8 @@ pub(super) struct Metadata {
     pub(super) end_session_endpoint: Option<EndSessionUrl>,
     /// RFC 8414 section 2.
     pub(super) introspection_endpoint: Option<IntrospectionUrl>,
+    /// OpenID Connect Discovery section 3.
+    pub(super) userinfo_endpoint: Option<UserInfoUrl>,
     pub(super) token_endpoint_auth_methods_supported: Option<Vec<String>>,
     pub(super) token_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
     mtls_endpoint_aliases: Option<MtlsEndpoints>,
@@ -42,6 +45,7 @@ struct MtlsEndpoints {
     device_authorization_endpoint: Option<Url>,
     pushed_authorization_request_endpoint: Option<Url>,
     introspection_endpoint: Option<IntrospectionUrl>,
+    userinfo_endpoint: Option<UserInfoUrl>,
 }
 
 /// Why a document is not the metadata of the configured provider.
@@ -96,6 +100,7 @@ impl Metadata {
         self.introspection_endpoint = aliases
             .introspection_endpoint
             .or(self.introspection_endpoint.take());
+        self.userinfo_endpoint = aliases.userinfo_endpoint.or(self.userinfo_endpoint.take());
     }
 
     /// The first endpoint without TLS; on loopback it may be missing if the issuer, too, is
@@ -109,6 +114,8 @@ impl Metadata {
             aliases.and_then(|aliases| aliases.device_authorization_endpoint.as_ref());
         let end_session = self.end_session_endpoint.as_ref();
         let introspection = self.introspection_endpoint.as_ref();
+        let userinfo = self.userinfo_endpoint.as_ref();
+        let mtls_userinfo = aliases.and_then(|aliases| aliases.userinfo_endpoint.as_ref());
         let mtls_introspection =
             aliases.and_then(|aliases| aliases.introspection_endpoint.as_ref());
         let endpoints = [
@@ -121,6 +128,8 @@ impl Metadata {
             ("revocation_endpoint", revocation.map(|url| url.url())),
             ("end_session_endpoint", end_session.map(|url| url.url())),
             ("introspection_endpoint", introspection.map(|url| url.url())),
+            ("userinfo_endpoint", userinfo.map(|url| url.url())),
+            ("mtls userinfo_endpoint", mtls_userinfo.map(|url| url.url())),
             (
                 "mtls introspection_endpoint",
                 mtls_introspection.map(|url| url.url()),

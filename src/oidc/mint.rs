@@ -207,6 +207,8 @@ pub(super) fn rules() -> Provider {
         groups_claim: "groups".to_owned(),
         returns_after_logout: false,
         introspection: false,
+        userinfo: false,
+        needs_groups: true,
     }
 }
 

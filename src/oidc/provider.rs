@@ -9,7 +9,8 @@ use super::{
     latest::{Fetched, Latest},
     pushed::MAX_PUSHES,
     remote::{Discovered, Remote},
-    verify::{self, Rule, Trace},
+    userinfo::MAX_QUESTIONS,
+    verify::{self, Proof, Rule, Trace},
 };
 use crate::{config, http_client::HttpClient, secret::Secret};
 use std::{
@@ -55,6 +56,7 @@ impl Provider {
                 credentials,
                 http,
                 pushes: Semaphore::new(MAX_PUSHES),
+                questions: Semaphore::new(MAX_QUESTIONS),
             }),
         })
     }
@@ -87,11 +89,12 @@ impl Provider {
         self.keys.current().map(|keys| keys.version())
     }
 
-    /// Proves who `token` speaks of. An unknown key makes the key set be fetched anew, once
+    /// Proves who `token` speaks of; userinfo is asked for what it lacks, where the
+    /// configuration says so and there is an access token to ask with. An unknown key makes the key set be fetched anew, once
     /// for all who wait and at most every ten seconds.
     ///
     /// # Errors
-    /// The token's fault, or no keys to judge it by.
+    /// The token's fault, no keys to judge it by, or no answer of userinfo.
     pub async fn verify(
         &self,
         token: &Secret,
@@ -112,11 +115,12 @@ impl Provider {
         now: SystemTime,
         trace: &mut Trace,
     ) -> Result<Identity, OidcError> {
-        let judged = self.judge_by_keys(token, expect, now, trace, None).await;
-        judged.map(|(identity, _)| identity)
+        let (proof, _) = self.judge_by_keys(token, expect, now, trace, None).await?;
+        self.complete_expected(proof, token, expect, trace).await
     }
 
-    /// As [`verify`](Self::verify), with the keys that it was judged by: whoever remembers the
+    /// As [`verify`](Self::verify), with the keys that it was judged by, and without asking for
+    /// what the token lacks, which is for [`complete`](Self::complete). Whoever remembers the
     /// identity has to ask again when [`keys_version`](Self::keys_version) is another. With
     /// `turns`, the signature is checked while one of its permits is held; nobody who has one
     /// waits for the network.
@@ -129,7 +133,7 @@ impl Provider {
         expect: Expect<'_>,
         now: SystemTime,
         turns: Option<&Semaphore>,
-    ) -> Result<(Identity, KeysVersion), OidcError> {
+    ) -> Result<(Proof, KeysVersion), OidcError> {
         self.judge_by_keys(token, expect, now, &mut Trace::default(), turns)
             .await
     }
@@ -141,11 +145,11 @@ impl Provider {
         now: SystemTime,
         trace: &mut Trace,
         turns: Option<&Semaphore>,
-    ) -> Result<(Identity, KeysVersion), OidcError> {
+    ) -> Result<(Proof, KeysVersion), OidcError> {
         let jws = trace.check(Rule::Form, Jws::parse(token.expose()))?;
         self.with_keys(turns, |keys| {
-            let identity = verify::verify(self.config(), keys, &jws, expect, now, trace)?;
-            Ok((identity, keys.version()))
+            let proof = verify::verify(self.config(), keys, &jws, expect, now, trace)?;
+            Ok((proof, keys.version()))
         })
         .await
     }

@@ -20,6 +20,8 @@ pub(super) struct Remote {
     pub(super) http: HttpClient,
     /// Places for pushed authorization requests.
     pub(super) pushes: Semaphore,
+    /// Places for questions to userinfo.
+    pub(super) questions: Semaphore,
 }
 
 /// What discovery tells.
@@ -62,6 +64,28 @@ pub(super) fn media_type(answer: &Response<Bytes>) -> Option<&str> {
     let value = answer.headers().get(header::CONTENT_TYPE)?;
     let media = value.to_str().ok()?.split(';').next()?;
     Some(media.trim())
+}
+
+/// Whether the media type is `application/json`. It has no charset (RFC 8259 section 11), but
+/// many send one; any other than UTF-8 says that the text is not JSON as anybody else reads it.
+pub(super) fn is_utf8_json(answer: &Response<Bytes>) -> bool {
+    let value = answer.headers().get(header::CONTENT_TYPE);
+    let Some(value) = value.and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let is_json = parts
+        .next()
+        .is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    let is_foreign = |parameter: &str| {
+        let (name, charset) = parameter.split_once('=').unwrap_or_default();
+        let charset = charset.trim().trim_matches('"');
+        let is_utf8 = ["utf-8", "utf8", "us-ascii"]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(charset));
+        name.trim().eq_ignore_ascii_case("charset") && !is_utf8
+    };
+    is_json && !parts.any(is_foreign)
 }
 
 /// Characters of a reason: parsers quote what they stumble over, however long it is.

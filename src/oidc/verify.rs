@@ -4,6 +4,7 @@ mod introspected;
 mod lineage;
 mod logout;
 mod names;
+mod proof;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -11,6 +12,7 @@ mod ways;
 
 pub use identity::Identity;
 pub use logout::{LogoutToken, Whose};
+pub use proof::{Lacking, Proof, lacking_claims};
 pub use trace::{Rule, Trace};
 
 pub(super) use introspected::introspected;
@@ -68,6 +70,18 @@ pub enum Expect<'a> {
     Bearer,
 }
 
+impl<'a> Expect<'a> {
+    /// The access token that came beside the token.
+    pub(super) fn companion(self) -> Option<&'a Secret> {
+        match self {
+            Self::SignIn { access_token, .. }
+            | Self::Refreshed { access_token, .. }
+            | Self::Device { access_token, .. } => Some(access_token),
+            Self::IdToken | Self::AccessToken | Self::Bearer => None,
+        }
+    }
+}
+
 /// Judges `jws` by the rules of OpenID Connect Core section 3.1.3.7, RFC 9068 section 4 and
 /// RFC 8725. The claims come after the signature, so that nobody can probe rules with tokens
 /// of his own making. `trace` learns which rules were checked.
@@ -81,7 +95,7 @@ pub(super) fn verify(
     expect: Expect<'_>,
     now: SystemTime,
     trace: &mut Trace,
-) -> Result<Identity, TokenFault> {
+) -> Result<Proof, TokenFault> {
     let token_kind = trace.check(Rule::Type, token_kind(jws.kind(), expect))?;
     trace.check(Rule::Algorithm, jws.algorithm(&rules.algorithms))?;
     let signed = jws.claims_signed_by(keys, &rules.algorithms);
@@ -103,13 +117,13 @@ pub(super) fn verify(
         expires_at = ways::ends_at(rules, claims, expires_at)?;
     }
     check_companions(claims, algorithm, expect, trace)?;
-    Ok(Identity {
+    let unnamed = Identity {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
         client_id: rules.client_id.clone(),
         subject: trace.check(Rule::Subject, names::subject(claims))?,
-        username: trace.check(Rule::UserName, names::username(rules, claims))?,
-        groups: trace.check(Rule::Groups, names::groups(rules, claims))?,
+        username: String::new(),
+        groups: Vec::new(),
         issued_at: claims.instant("iat")?,
         asked_at: None,
         expires_at,
@@ -124,7 +138,9 @@ pub(super) fn verify(
             }
             Expect::IdToken | Expect::AccessToken | Expect::Bearer => Lineage::default(),
         },
-    })
+    };
+    let may_ask = token_kind == TokenKind::Access || expect.companion().is_some();
+    proof::proof(rules, claims, unnamed, may_ask, trace)
 }
 
 /// What binds the ID token of a sign-in, or of a refresh, to what came with it.

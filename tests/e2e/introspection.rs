@@ -68,7 +68,7 @@ async fn sso_token(site: &Site, token: &str) -> Answer {
 const OPAQUE: &str = "urn:ocient:sql:opaque";
 
 /// The SQL node itself takes no opaque tokens.
-const ACCOUNTS: &str = r#"
+pub(crate) const ACCOUNTS: &str = r#"
 [sql_node.credentials]
 mode = "login"
 

@@ -23,3 +23,4 @@ mod shipped;
 mod sign_in;
 mod site;
 mod tokens;
+mod userinfo;

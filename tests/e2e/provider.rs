@@ -125,14 +125,15 @@ impl CertifiedProvider {
     }
 
     /// Tokens of `user` for a client of this provider, obtained as the client itself would: an ID
-    /// token, and an access token for `resource`.
-    pub(crate) async fn tokens(
+    /// token, and an access token for `resource` or, with `None`, for userinfo.
+    pub(crate) async fn tokens<'a>(
         &self,
         client_id: &str,
         user: &str,
-        resource: &str,
+        resource: impl Into<Option<&'a str>>,
         sidecar: &str,
     ) -> Tokens {
+        let resource = resource.into().map(|resource| ("resource", resource));
         let redirect_uri = format!("{sidecar}/v1/callback");
         let mut url = Url::parse(&format!("{}/auth", self.issuer)).expect("an issuer is a URL");
         url.query_pairs_mut()
@@ -140,24 +141,21 @@ impl CertifiedProvider {
             .append_pair("response_type", "code")
             .append_pair("redirect_uri", &redirect_uri)
             .append_pair("scope", "openid profile groups sql:read")
-            .append_pair("resource", resource)
+            .extend_pairs(resource)
             .append_pair("code_challenge_method", "S256")
             .append_pair("code_challenge", CHALLENGE);
         let callback = self.sign_in(url.as_str(), user).await;
         let code = callback.query_pairs().find(|(name, _)| name == "code");
         let (_, code) = code.unwrap_or_else(|| panic!("no code in {callback}"));
         secrets::note(VERIFIER);
-        self.redeem(
-            client_id,
-            &[
-                ("grant_type", "authorization_code"),
-                ("code", &code),
-                ("redirect_uri", &redirect_uri),
-                ("code_verifier", VERIFIER),
-                ("resource", resource),
-            ],
-        )
-        .await
+        let mut form = vec![
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", &redirect_uri),
+            ("code_verifier", VERIFIER),
+        ];
+        form.extend(resource);
+        self.redeem(client_id, &form).await
     }
 
     /// An access token of a client for itself, without any user.
@@ -230,6 +228,11 @@ impl CertifiedProvider {
     pub(crate) async fn use_certificate(&self, client_id: &str, pem: &str) {
         let what = format!("client-certificate?client={client_id}");
         self.control_with(&what, pem).await;
+    }
+
+    /// Leaves the users' claims out of ID tokens from now on; userinfo has them.
+    pub(crate) async fn move_claims_to_userinfo(&self) {
+        self.control("claims-at-userinfo").await;
     }
 
     /// Loses the next answer of the token endpoint, once it is made.

@@ -9,7 +9,7 @@ use ocient_sidecar::cli::{
 };
 use serde_json::Value;
 use sidecar_testkit::{
-    provider::{SignedWith, User},
+    provider::{Lie, SignedWith, User},
     sql_node::RETAIL,
 };
 use std::{path::PathBuf, time::SystemTime};
@@ -190,4 +190,52 @@ async fn a_tokens_claims_cannot_command_the_terminal() {
         assert!(said.len() < 8_000, "{said}");
         as_json(&site, &token, RETAIL).await;
     }
+}
+
+#[tokio::test]
+async fn it_says_what_a_token_lacks_and_whether_userinfo_was_asked_for_it() {
+    let with = |userinfo: &'static str| {
+        Site::with(move |settings| {
+            settings.provider("userinfo", userinfo);
+            settings.grant("groups = ['analysts']");
+        })
+    };
+    let site = with("true").await;
+    site.provider.lie(Lie::TokensLack("groups"));
+    let token = site.provider.access_token("ocient", "alice");
+    let (code, said) = explained(&site, &token, RETAIL, false).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("lacking: groups\n  userinfo  asked\n"),
+        "{said}"
+    );
+    assert!(said.contains("  pass userinfo          OpenID"), "{said}");
+    assert!(said.contains("\"analysts\", \"ocient-users\""), "{said}");
+    let of_id = as_json(&site, &site.token(|token| token.without("groups")), RETAIL).await;
+    assert_eq!(of_id["lacking"][0], "groups");
+    let why = of_id["userinfo"].as_str().unwrap();
+    assert!(
+        why.starts_with("not asked: that takes a good access token"),
+        "{why}"
+    );
+    assert_eq!(outcome(&of_id, "userinfo"), "not for this token");
+    site.provider.lie(Lie::ForeignUserinfo);
+    let foreign = as_json(&site, &token, RETAIL).await;
+    assert_eq!(foreign["userinfo"], "asked, and not believed");
+    assert_eq!(outcome(&foreign, "userinfo"), "fail");
+    site.provider.lie(Lie::SignedUserinfo);
+    let signed = as_json(&site, &token, RETAIL).await;
+    assert_eq!(
+        signed["userinfo"],
+        "asked, without an answer that can be used"
+    );
+    let reason = signed["reason"].as_str().unwrap();
+    assert!(reason.contains("signed or encrypted"), "{reason}");
+    let site = with("false").await;
+    let token = site.token(|token| token.without("groups"));
+    let off = as_json(&site, &token, RETAIL).await;
+    assert_eq!(off["userinfo"], "not asked: `userinfo` is off");
+    assert_eq!(off["granted"], false);
+    let complete = as_json(&site, &site.id_token("alice"), RETAIL).await;
+    assert!(complete["userinfo"].is_null());
 }

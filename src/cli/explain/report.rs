@@ -3,7 +3,7 @@ use super::takes_tokens;
 use crate::{
     auth::{Granted, Mismatch, Policy},
     config,
-    oidc::{Identity, Owner, Provider, Rule, Trace, unverified_parts},
+    oidc::{Identity, Owner, Provider, Rule, Trace, lacking_claims, unverified_parts},
     secret::Secret,
 };
 use serde::Serialize;
@@ -33,6 +33,10 @@ pub(super) struct Report {
     pub(super) claims_are_signed: bool,
     /// The claims that matter.
     pub(super) claims: Map<String, Value>,
+    /// What count for the configuration and the token has not.
+    pub(super) lacking: Vec<String>,
+    /// What became of those.
+    pub(super) userinfo: Option<&'static str>,
     pub(super) checks: Vec<Check>,
     pub(super) identity: Option<Who>,
     pub(super) grants: Vec<Fit>,
@@ -102,6 +106,8 @@ impl Report {
             providers: choices.collect(),
             header: kept(&header, &["alg", "kid", "typ", "crit"]),
             claims_are_signed: false,
+            lacking: rules.map_or_else(Vec::new, |rules| lacking(&claims, rules)),
+            userinfo: rules.and_then(|rules| (!rules.userinfo).then_some(OFF)),
             claims: used(&claims, rules),
             checks: Vec::new(),
             identity: None,
@@ -114,6 +120,12 @@ impl Report {
     pub(super) fn judged(mut self, policy: &Policy, judged: Judged) -> Self {
         self.claims_are_signed = judged.trace.is_signed();
         self.checks = Rule::ALL.map(|rule| Check::new(rule, &judged)).into();
+        // Nobody is asked before every rule for the token itself was kept.
+        let is_good = judged.trace.outcome(Rule::ProviderSession) == Some(Ok(()));
+        self.userinfo = match is_good && !self.lacking.is_empty() {
+            true => self.userinfo.or_else(|| Some(asked(&judged.trace))),
+            false => None,
+        };
         let identity = match judged.outcome {
             Ok(identity) => identity,
             Err(why) => {
@@ -193,6 +205,23 @@ impl Check {
     }
 }
 
+fn lacking(claims: &Map<String, Value>, rules: &config::Provider) -> Vec<String> {
+    let names = lacking_claims(rules, claims).into_iter();
+    names.map(str::to_owned).collect()
+}
+
+/// What userinfo, which is on, had to do with a good token that lacks something.
+fn asked(trace: &Trace) -> &'static str {
+    match (trace.outcome(Rule::Userinfo), trace.outcome(Rule::UserName)) {
+        (Some(Ok(())), _) => "asked",
+        (Some(Err(_)), _) => "asked, and not believed",
+        (None, None) => "asked, without an answer that can be used",
+        (None, Some(_)) => {
+            "not asked: that takes a good access token, and a provider that has userinfo"
+        }
+    }
+}
+
 fn fits(policy: &Policy, identity: &Identity, database: &str) -> Vec<Fit> {
     let judged = policy.judged(identity, database).enumerate();
     let mut fits: Vec<Fit> = judged
@@ -244,3 +273,6 @@ fn kept(members: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
     let member = |name: &&str| Some(((*name).to_owned(), members.get(*name)?.clone()));
     names.iter().filter_map(member).collect()
 }
+
+/// Why userinfo is not asked most of the time.
+const OFF: &str = "not asked: `userinfo` is off";

@@ -25,6 +25,10 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
         (false, false) => writeln!(out, "claims, which nobody has proven")?,
     }
     members(&report.claims, out)?;
+    if let Some(userinfo) = report.userinfo {
+        writeln!(out, "lacking: {}", report.lacking.join(", "))?;
+        writeln!(out, "  userinfo  {userinfo}")?;
+    }
     checks(report, out)?;
     grants(report, out)?;
     let database = quoted(&report.database, MAX_TEXT);

@@ -130,6 +130,11 @@ fn a_provider_says_only_what_is_sound() {
             "true or false is wanted",
             "without quotes",
         ),
+        (
+            "userinfo = 'always'",
+            "true or false is wanted",
+            "without quotes",
+        ),
         ("databases = []", "empty", "name at least one"),
     ] {
         assert_refused(&format!("{LEAST}{PROVIDER}{line}\n"), line, what, cure);

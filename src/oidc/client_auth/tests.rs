@@ -247,6 +247,8 @@ fn with_a_certificate_the_endpoints_for_certificates_are_used() {
     assert_eq!(metadata.token_endpoint.as_str(), "https://mtls/t");
     let revocation = metadata.revocation_endpoint.unwrap();
     assert_eq!(revocation.as_str(), "https://idp/r");
+    let userinfo = metadata.userinfo_endpoint.unwrap();
+    assert_eq!(userinfo.as_str(), "https://mtls/u");
 }
 
 #[test]

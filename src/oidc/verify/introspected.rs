@@ -1,6 +1,7 @@
 //! The rules for what a provider says of an active opaque token (RFC 7662 section 2.2).
 use super::{
-    Identity, Lineage, check_access_token_audience, check_no_event, check_times, names, ways,
+    Identity, Lineage, Proof, Trace, check_access_token_audience, check_no_event, check_times,
+    names, proof::proof, ways,
 };
 use crate::{
     config,
@@ -21,8 +22,9 @@ pub(in crate::oidc) fn introspected(
     members: &Map<String, Value>,
     asked_at: SystemTime,
     now: SystemTime,
-) -> Result<Identity, TokenFault> {
-    let claims = Claims::new(members);
+) -> Result<Proof, TokenFault> {
+    let members = names::introspected(rules, members);
+    let claims = Claims::new(&members);
     if claims
         .text("iss")?
         .is_some_and(|issuer| issuer != rules.issuer)
@@ -35,7 +37,7 @@ pub(in crate::oidc) fn introspected(
     let expires_at = check_times(rules, claims, now)?;
     ways::check_auth_time(rules, claims, now)?;
     ways::check_acr(rules, claims)?;
-    Ok(Identity {
+    let unnamed = Identity {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
         client_id: rules.client_id.clone(),
@@ -43,12 +45,13 @@ pub(in crate::oidc) fn introspected(
         issued_at: claims.instant("iat")?,
         asked_at: Some(asked_at),
         subject: names::subject(claims)?,
-        username: names::introspected_username(rules, claims)?,
-        groups: names::groups(rules, claims)?,
+        username: String::new(),
+        groups: Vec::new(),
         sid: names::provider_session(claims)?,
         token_kind: TokenKind::Access,
         lineage: Lineage::default(),
-    })
+    };
+    proof(rules, claims, unnamed, true, &mut Trace::default())
 }
 
 /// Providers tell of refresh tokens too, each in its own way, and of tokens that are bound to a

@@ -6,7 +6,7 @@ use crate::{
         claims::{self, Claims},
     },
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Unique and never reassigned within the issuer.
 pub(super) fn subject(claims: Claims<'_>) -> Result<String, TokenFault> {
@@ -32,29 +32,27 @@ pub(super) fn username(rules: &config::Provider, claims: Claims<'_>) -> Result<S
     Ok(username.to_owned())
 }
 
-/// As [`username`]; before `sub`, the `username` of RFC 7662 section 2.2 stands in.
-pub(super) fn introspected_username(
+/// What introspection says of a person; before `sub`, the `username` of RFC 7662 section 2.2
+/// stands in for the default claim.
+pub(super) fn introspected(
     rules: &config::Provider,
-    claims: Claims<'_>,
-) -> Result<String, TokenFault> {
-    let is_default = rules.username_claim == DEFAULT_USERNAME_CLAIM;
-    match claims.find("username") {
-        Some(value) if is_default && claims.find(DEFAULT_USERNAME_CLAIM).is_none() => {
-            Ok(name(Some(value), MAX_USERNAME, "username")?.to_owned())
-        }
-        _ => username(rules, claims),
+    members: &Map<String, Value>,
+) -> Map<String, Value> {
+    let mut claims = members.clone();
+    if let Some(username) = members.get("username")
+        && rules.username_claim == DEFAULT_USERNAME_CLAIM
+    {
+        claims
+            .entry(DEFAULT_USERNAME_CLAIM)
+            .or_insert_with(|| username.clone());
     }
+    claims
 }
 
 /// An address that the provider has not verified is whatever its user typed in; one with two
 /// `@` is read differently by different readers.
 fn check_email(address: &str, claims: Claims<'_>) -> Result<(), TokenFault> {
-    let is_verified = match claims.find("email_verified") {
-        Some(Value::Bool(verified)) => *verified,
-        Some(Value::String(verified)) => verified == "true", // as some providers write it
-        _ => false,
-    };
-    if !is_verified {
+    if !is_yes(claims.find("email_verified")) {
         return Err(TokenFault::Claim("email_verified"));
     }
     if address.split('@').filter(|part| !part.is_empty()).count() != 2
@@ -63,6 +61,14 @@ fn check_email(address: &str, claims: Claims<'_>) -> Result<(), TokenFault> {
         return Err(TokenFault::Claim("email"));
     }
     Ok(())
+}
+
+pub(super) fn is_yes(value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::Bool(yes)) => *yes,
+        Some(Value::String(yes)) => yes == "true", // as some providers write it
+        _ => false,
+    }
 }
 
 /// An array, or a text with commas, or with spaces, between the names.

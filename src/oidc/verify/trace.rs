@@ -34,19 +34,21 @@ pub enum Rule {
     CodeHash,
     /// `sub` is a name.
     Subject,
-    /// The configured claim has the user's name.
-    UserName,
-    /// The configured claim, if there, has the names of groups.
-    Groups,
     /// `sid`, if there, is a name.
     ProviderSession,
     /// A refreshed token is for whom, from whom and of when the sign-in was.
     Lineage,
+    /// Userinfo, where it was asked, speaks of the same `sub`.
+    Userinfo,
+    /// The configured claim has the user's name.
+    UserName,
+    /// The configured claim, if there, has the names of groups.
+    Groups,
 }
 
 impl Rule {
     /// All, in their order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Form,
         Self::Type,
         Self::Algorithm,
@@ -62,10 +64,11 @@ impl Rule {
         Self::AccessTokenHash,
         Self::CodeHash,
         Self::Subject,
-        Self::UserName,
-        Self::Groups,
         Self::ProviderSession,
         Self::Lineage,
+        Self::Userinfo,
+        Self::UserName,
+        Self::Groups,
     ];
 
     /// What a person calls it.
@@ -90,6 +93,7 @@ impl Rule {
             Self::Groups => "groups",
             Self::ProviderSession => "provider session",
             Self::Lineage => "lineage",
+            Self::Userinfo => "userinfo",
         }
     }
 
@@ -115,6 +119,7 @@ impl Rule {
             Self::Groups => "configuration, groups_claim",
             Self::ProviderSession => "OpenID Connect Back-Channel Logout section 2.1",
             Self::Lineage => "OpenID Connect Core section 12.2",
+            Self::Userinfo => "OpenID Connect Core section 5.3.2",
         }
     }
 }

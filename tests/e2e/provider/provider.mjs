@@ -5,6 +5,7 @@
 //
 // --public-url is the sidecar's; it takes the place of {{SIDECAR}} in settings.json. Standard output is one
 // JSON object a line, first {"event":"ready","issuer":…}. Standard input closed means: stop.
+// POST /test/claims-at-userinfo leaves the users' claims out of ID tokens from now on; userinfo has them.
 // POST /test/log-out?client=ID&user=NAME posts logout tokens for the user's sessions (back channel).
 // POST /test/refresh-tokens counts the good and the used ones.
 // POST /test/client-keys answers the private keys of the applications with private_key_jwt, in PEM by kind.
@@ -52,6 +53,7 @@ function withKeys(client) {
   return certificates.has(id) ? { ...client, jwks: { keys: [certificates.get(id)] } } : [];
 }
 
+let areClaimsAtUserinfo = false;
 let arePushesRequired = false;
 let isAnswerToBeLost = false;
 console.info = console.error; // the library's notices: standard output is ours
@@ -151,7 +153,7 @@ function newProvider(keys) {
     scopes: settings.scopes,
     claims: settings.claims,
     ttl: settings.lifetimes,
-    conformIdTokenClaims: false, // the user's claims are in the ID token
+    conformIdTokenClaims: areClaimsAtUserinfo, // else the user's claims are in the ID token
     pkce: { required: () => true },
     clientAuthMethods: settings.methods,
     discovery: { mtls_endpoint_aliases: aliases },
@@ -246,6 +248,12 @@ async function useCertificate(query, request) {
   return {};
 }
 
+function moveClaims() {
+  areClaimsAtUserinfo = true;
+  provider = newProvider(provider.keys);
+  return {};
+}
+
 function requirePushed() {
   arePushesRequired = true;
   provider = newProvider(provider.keys);
@@ -279,6 +287,7 @@ function countRefreshTokens() {
 }
 
 const controls = {
+  'claims-at-userinfo': moveClaims,
   'client-certificate': useCertificate,
   'client-keys': clientPems,
   'log-out': logOut,

@@ -29,6 +29,7 @@ fn sign_in_by(
         at(NOW),
         &mut Trace::default(),
     )
+    .map(whole)
 }
 
 fn claims() -> Value {

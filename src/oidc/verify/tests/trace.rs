@@ -7,7 +7,7 @@ fn traced(claims: &Value, typ: &str, expect: Expect<'_>) -> (Result<Identity, To
     let (mut trace, keys) = (Trace::default(), key_set(&[ES256.jwk()]));
     let jws = trace.check(Rule::Form, Jws::parse(&token)).unwrap();
     let judged = verify(&rules(), &keys, &jws, expect, at(NOW), &mut trace);
-    (judged, trace)
+    (judged.map(whole), trace)
 }
 
 fn checked(trace: &Trace) -> Vec<Rule> {
@@ -36,10 +36,11 @@ fn a_good_token_is_held_against_every_rule_for_its_kind() {
         Rule::AccessTokenHash,
         Rule::CodeHash,
         Rule::Lineage,
+        Rule::Userinfo,
     ];
     let with_nonce = with(id_claims(), "nonce", json!("n"));
     for (claims, typ, expect, without) in [
-        (with_nonce, "JWT", sign_in, vec![]),
+        (with_nonce, "JWT", sign_in, vec![Rule::Userinfo]),
         (id_claims(), "JWT", Expect::Bearer, of_sign_in.to_vec()),
         (
             access_claims(),
@@ -68,12 +69,12 @@ fn the_first_broken_rule_is_the_last_one_checked() {
         ("exp", json!(1), Rule::Lifetime),
         ("nbf", json!(NOW + 61), Rule::Lifetime),
         ("sub", json!(""), Rule::Subject),
+        ("sid", json!(1), Rule::ProviderSession),
         ("preferred_username", json!(1), Rule::UserName),
         ("groups", json!(1), Rule::Groups),
-        ("sid", json!(1), Rule::ProviderSession),
     ] {
         // Everything after it is broken, too.
-        let claims = with(with(id_claims(), "sid", json!(1)), name, value);
+        let claims = with(with(id_claims(), "groups", json!(1)), name, value);
         let (judged, trace) = traced(&claims, "JWT", Expect::IdToken);
         let fault = judged.unwrap_err();
         assert_eq!(checked(&trace).last(), Some(&rule), "{name}");

@@ -24,7 +24,7 @@ fn every_kind(change: impl Fn(Value) -> Value, now: u64) -> Vec<Result<Identity,
         by(&id, "JWT", Expect::Bearer),
         by(&access, "at+jwt", Expect::AccessToken),
         by(&access, "at+jwt", Expect::Bearer),
-        introspected(&rules, access.as_object().unwrap(), at(now), at(now)),
+        introspected(&rules, access.as_object().unwrap(), at(now), at(now)).map(whole),
     ]
 }
 

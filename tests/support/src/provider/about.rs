@@ -31,7 +31,26 @@ pub(crate) fn userinfo(state: &State, call: &Recorded) -> Reply {
     if state.tells(&Lie::ForeignUserinfo) {
         claims["sub"] = "subject-of-somebody-else".into();
     }
-    json_reply(StatusCode::OK, &claims)
+    let mut status = StatusCode::OK;
+    for lie in &state.lies {
+        match lie {
+            Lie::UserinfoMember(name, value) => claims[*name] = value.clone(),
+            Lie::UserinfoStatus(code) => {
+                status = StatusCode::from_u16(*code).expect("a test's own number");
+            }
+            Lie::SignedUserinfo => {
+                return reply(StatusCode::OK, "application/jwt", "e30.e30.c2ln");
+            }
+            _ => {}
+        }
+    }
+    if let Some(members) = claims.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    if state.tells(&Lie::UserinfoArray) {
+        claims = json!([claims]);
+    }
+    json_reply(status, &claims)
 }
 
 pub(crate) fn introspect(shared: &Shared, state: &mut State, call: &Recorded) -> Reply {

@@ -56,6 +56,7 @@ fn honest(shared: &Shared) -> Value {
         metadata["mtls_endpoint_aliases"] = json!({
             "token_endpoint": alias(Endpoint::Token),
             "revocation_endpoint": alias(Endpoint::Revoke),
+            "userinfo_endpoint": alias(Endpoint::Userinfo),
             "introspection_endpoint": alias(Endpoint::Introspect),
             "pushed_authorization_request_endpoint": alias(Endpoint::Par),
             "device_authorization_endpoint": alias(Endpoint::DeviceAuthorization),

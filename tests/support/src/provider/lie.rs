@@ -153,7 +153,17 @@ pub enum Lie {
     /// Harmless: JWTs are refused as no kind of token that is told of.
     NoJwtsIntrospected,
 
-    // Userinfo: applied in `about.rs`.
+    // Userinfo: applied in `about.rs`, what tokens lack in `token_answer.rs`.
+    /// Harmless: ID and access tokens lack this claim, which userinfo has.
+    TokensLack(&'static str),
+    /// This member has this value; null leaves it out.
+    UserinfoMember(&'static str, serde_json::Value),
+    /// This status, with a correct body.
+    UserinfoStatus(u16),
+    /// The answer is a JWT (OpenID Connect Core 5.3.2).
+    SignedUserinfo,
+    /// The answer is an array that holds the right one.
+    UserinfoArray,
     /// `sub` is another person.
     ForeignUserinfo,
 

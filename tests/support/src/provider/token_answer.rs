@@ -98,7 +98,13 @@ fn id_token(shared: &Shared, state: &State, grant: &Grant, algorithm: Algorithm)
 fn claims(state: &State, grant: &Grant) -> Map<String, Value> {
     let user = state.user(&grant.username);
     let nobody = || Map::from_iter([("sub".to_owned(), grant.username.clone().into())]);
-    user.map_or_else(nobody, |user| user.all_claims())
+    let mut claims = user.map_or_else(nobody, |user| user.all_claims());
+    for lie in &state.lies {
+        if let Lie::TokensLack(name) = lie {
+            claims.remove(*name);
+        }
+    }
+    claims
 }
 
 fn apply(lie: &Lie, kind: Kind, answer: &mut Value) {
