@@ -33,6 +33,7 @@ mod pushed;
 mod registration;
 mod remote;
 mod renewal;
+mod revocation;
 mod sign_in;
 #[cfg(test)]
 mod stand_in;

@@ -253,7 +253,15 @@ impl Authenticator {
             ..Audit::new(AuditEvent::Logout, now)
         });
         match self.0.sessions.end(session.key()).await {
-            Ok(_) => self.0.tokens.drop_key(session_key(session)),
+            Ok(ended) => {
+                self.0.tokens.drop_key(session_key(session));
+                // What the provider refused is over there; what was refused here is not.
+                if let (OidcError::Token(_), Some(ended)) = (error, ended)
+                    && let Some(provider) = self.provider_of(identity)
+                {
+                    provider.take_back(ended.record.refresh_token());
+                }
+            }
             Err(error) => tracing::warn!(error = chain(&error), "session not ended"),
         }
         failure

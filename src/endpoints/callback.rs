@@ -45,7 +45,9 @@ impl Endpoints {
         let fresh = self.or_waste(redeemed, visit)?;
         seen.identity = Some(fresh.identity.username().to_owned());
         let database = &attempt.database;
-        let (token, session) = self.0.auth.sign_in(fresh, database, visit.now).await?;
+        let refresh_token = fresh.refresh_token.clone();
+        let begun = self.0.auth.sign_in(fresh, database, visit.now).await;
+        let (token, session) = begun.inspect_err(|_| provider.take_back(refresh_token.as_ref()))?;
         note(seen, &session);
         self.audit(AuditEvent::SignIn, &session, visit);
         Ok(welcome(

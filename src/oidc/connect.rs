@@ -57,7 +57,8 @@ impl Provider {
                 };
                 // The token may be younger than the call.
                 let now = now + started.elapsed();
-                let proven = self.verify_by_keys(id_token, expect, now, None).await?;
+                let proven = self.verify_by_keys(id_token, expect, now, None).await;
+                let proven = proven.inspect_err(|_| self.take_back(answer.refresh_token()))?;
                 Some(proven.0.by_subject())
             }
         };

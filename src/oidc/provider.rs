@@ -9,6 +9,7 @@ use super::{
     latest::{Fetched, Latest},
     pushed::MAX_PUSHES,
     remote::{Discovered, Remote},
+    revocation::MAX_REVOCATIONS,
     userinfo::MAX_QUESTIONS,
     verify::{self, Proof, Rule, Trace},
 };
@@ -57,6 +58,7 @@ impl Provider {
                 http,
                 pushes: Semaphore::new(MAX_PUSHES),
                 questions: Semaphore::new(MAX_QUESTIONS),
+                revocations: Semaphore::new(MAX_REVOCATIONS),
             }),
         })
     }

@@ -148,8 +148,19 @@ impl Provider {
             .await
     }
 
-    /// What every flow ends in: an answer of the token endpoint whose ID token proves somebody.
+    /// What every flow ends in: an answer of the token endpoint whose ID token proves somebody. The
+    /// refresh token of one that does not is taken back.
     pub(super) async fn signed_in(
+        &self,
+        answer: &TokenAnswer,
+        expect: Expect<'_>,
+        now: SystemTime,
+    ) -> Result<SignIn, OidcError> {
+        let proven = self.proven(answer, expect, now).await;
+        proven.inspect_err(|_| self.take_back(answer.refresh_token()))
+    }
+
+    async fn proven(
         &self,
         answer: &TokenAnswer,
         expect: Expect<'_>,
@@ -171,15 +182,6 @@ impl Provider {
             expires_in: answer.expires_in(),
             refresh_token: answer.refresh_token().cloned(),
         })
-    }
-
-    /// Revokes a refresh token (RFC 7009). `Ok` too where the provider has no endpoint for it.
-    ///
-    /// # Errors
-    /// The provider refuses, cannot be reached or answers nonsense.
-    pub async fn revoke(&self, refresh_token: &Secret) -> Result<(), OidcError> {
-        let discovered = self.discovered().await?;
-        self.remote.revoke(&discovered, refresh_token).await
     }
 }
 

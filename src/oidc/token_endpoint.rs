@@ -4,6 +4,7 @@ use super::{
     client_auth::ClientAuth,
     json,
     remote::{Discovered, Remote, media_type},
+    revocation::MAX_WAIT,
     token_answer::TokenAnswer,
 };
 use crate::secret::Secret;
@@ -101,6 +102,10 @@ impl Remote {
     ) -> Result<(), OidcError> {
         let Some(endpoint) = &discovered.metadata.revocation_endpoint else {
             return Ok(());
+        };
+        let place = tokio::time::timeout(MAX_WAIT, self.revocations.acquire());
+        let Ok(Ok(_place)) = place.await else {
+            return Err(self.busy("too many revocations at once"));
         };
         let form = [
             ("token", token.expose()),

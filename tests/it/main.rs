@@ -2,6 +2,7 @@
 //! of them in this process, on loopback, on ports of their own.
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
+mod abandoned;
 mod admin;
 mod applications;
 mod backchannel_logout;

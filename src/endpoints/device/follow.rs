@@ -72,7 +72,9 @@ impl Endpoints {
             proof: signed_in.id_token,
             refresh_token: signed_in.refresh_token,
         };
+        let refresh_token = fresh.refresh_token.clone();
         let begun = self.begin(fresh, &grant.database).await;
+        let begun = begun.inspect_err(|_| provider.take_back(refresh_token.as_ref()));
         begun.map_err(|failure| Ended { failure, identity })
     }
 
