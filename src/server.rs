@@ -5,6 +5,7 @@ mod deadline;
 mod listener;
 mod lookout;
 mod stall;
+mod streams;
 mod worker;
 
 pub use activity::TrackedBody;

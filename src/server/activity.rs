@@ -1,5 +1,5 @@
 //! Whether a connection has a request in hand, so that its reader knows which limit applies.
-use super::{AnswerBody, Handler};
+use super::{AnswerBody, Handler, streams};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
@@ -146,7 +146,9 @@ impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for TrackedBody<B
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+        let frame = Pin::new(&mut self.get_mut().body).poll_frame(cx);
+        streams::polled(&frame);
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

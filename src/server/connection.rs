@@ -5,11 +5,12 @@ use super::{
     deadline::{DeadlineStream, Waits},
     lookout::Lookout,
     stall::StallLimit,
+    streams::Streams,
 };
 use crate::config::Limits;
 use hyper::server::conn::{http1, http2};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::graceful::GracefulConnection,
 };
 use rustls::ServerConfig;
@@ -26,7 +27,7 @@ pub(super) struct Protocol {
     tls: TlsAcceptor,
     limits: Limits,
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<Streams>,
 }
 
 /// Bytes of hyper's buffers of one HTTP/1.1 connection. 64 KiB instead of hyper's 400 cut the
@@ -51,7 +52,7 @@ impl Protocol {
             .max_header_size(limits.header_bytes)
             .header_read_timeout(None) // see `deadline`
             .preserve_header_case(true);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(Streams::new(limits.idle_timeout));
         http2
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)

@@ -236,3 +236,31 @@ async fn a_client_that_takes_its_answer_slowly_gets_it() {
     assert!(taken > 0);
     assert!(answer.next_chunk().await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn an_http2_stream_that_takes_nothing_of_its_answer_is_reset_and_no_other() {
+    let site = Site::with(limited).await;
+    let client = site.client().http2().connect(&site.origin()).await.unwrap();
+    let deaf = client
+        .get("/test/stream?bytes=1073741824&chunk=1048576")
+        .header("x-request-id", "deaf")
+        .stream();
+    let mut deaf = deaf.await.unwrap();
+    let lines = site
+        .log
+        .wait_for("access", 1, |line| line["request_id"] == "deaf");
+    let line = lines.await.remove(0);
+    assert_eq!(
+        (&line["status"], &line["outcome"]),
+        (&json!(200), &json!("broken"))
+    );
+    // The SQL node has been let go, too.
+    let left = site
+        .node
+        .wait_for(|request| request.interrupted || request.answered.is_some());
+    patiently("end", left).await;
+    let other = client.get("/test/stream?bytes=10&chunk=10").send().await;
+    assert_eq!(other.unwrap().status, 200, "on the same connection");
+    let rest = async { while let Some(Ok(_)) = deaf.next_chunk().await.transpose() {} };
+    patiently("reset", rest).await;
+}
