@@ -96,6 +96,24 @@ pub enum StartError {
     Workers(#[source] io::Error),
 }
 
+impl StartError {
+    /// Whether something that the configuration names is missing or unusable, which `check` calls
+    /// a mistake too and another start does not mend. A store that is locked or a port that is
+    /// taken may be free a moment later.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Secret { .. } | Self::ClientKey { .. } | Self::Tls(_) | Self::ApiKeys(_) => true,
+            Self::Keys(_)
+            | Self::Sessions(_)
+            | Self::StoreFile(_)
+            | Self::Connections(_)
+            | Self::Listen(..)
+            | Self::Signals(_)
+            | Self::Workers(_) => false,
+        }
+    }
+}
+
 /// Longest exchange with a provider: it is somebody's sign-in that waits.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
 

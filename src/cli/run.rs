@@ -19,7 +19,7 @@ const CONTROL_THREADS: usize = 2;
 
 /// Serves as the configuration at `path` says. One line per listener goes to `out` once it
 /// accepts; everything else goes to standard error. Returns the exit code: 0 after a clean
-/// stop, 78 for a bad configuration, 1 for anything else.
+/// stop, 78 for a bad configuration or a file of it that cannot be used, 1 for anything else.
 pub fn run(path: &Path, out: &mut impl Write) -> u8 {
     let config = match Config::load(path) {
         Ok(config) => config,
@@ -40,7 +40,10 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
             Ok(()) => 0,
             Err(error) => {
                 error!(error = chain(&error), "cannot start");
-                1
+                match error.is_configuration() {
+                    true => BAD_CONFIGURATION,
+                    false => 1,
+                }
             }
         },
         Err(error) => {

@@ -91,6 +91,22 @@ async fn a_mistake_in_the_configuration_is_exit_code_78_and_never_ready() {
 }
 
 #[tokio::test]
+async fn a_certificate_or_secret_that_is_missing_is_exit_code_78_as_check_says() {
+    for missing in ["sidecar.crt", "sidecar.key", "client-secret"] {
+        let site = Site::without_processes("web-rs256", &[]).await;
+        fs::remove_file(site.file(missing)).unwrap();
+        let mut sidecar = start(&site, None);
+        sidecar.line(|line| line.contains("cannot start"));
+        assert_eq!(sidecar.wait().code(), Some(78), "{missing}");
+        let mut check = Command::new(SIDECAR);
+        check
+            .args(["check", "--config"])
+            .arg(site.file("config.toml"));
+        assert_eq!(check.output().unwrap().status.code(), Some(78), "{missing}");
+    }
+}
+
+#[tokio::test]
 async fn a_taken_port_is_exit_code_1_so_that_systemd_tries_again() {
     let site = Site::without_processes("web-rs256", &[]).await;
     let mut first = start(&site, None);
