@@ -59,6 +59,32 @@ fn pieces(words: Vec<String>) -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..6).prop_map(|pieces| pieces.concat())
 }
 
+/// A JSON object of the members that our endpoints know. None names the database of the grant that
+/// waits, for which a right code would be waited with.
+fn object(words: Vec<String>) -> impl Strategy<Value = Vec<u8>> {
+    let names = vec![
+        "database",
+        "user_code",
+        "timeout",
+        "id_token",
+        "access_token",
+        "provider",
+        "sso_callback_path",
+        "return_to",
+        "do_redirect",
+    ];
+    let is_json = |word: &String| serde_json::from_str::<serde_json::Value>(word).is_ok();
+    let is_free = |word: &String| !word.contains("retail");
+    let mut values: Vec<String> = words.into_iter().filter(is_json).filter(is_free).collect();
+    values.extend(["\"system\"", "\"corp\"", "true", "{}"].map(str::to_owned));
+    let (name, value) = (
+        proptest::sample::select(names),
+        proptest::sample::select(values),
+    );
+    let member = (name, value).prop_map(|(name, value)| format!("\"{name}\":{value}"));
+    vec(member, 0..4).prop_map(|members| format!("{{{}}}", members.join(",")).into_bytes())
+}
+
 /// `part` of a good token opens the parsers' inner doors; a whole good one is not among them.
 fn words(parts: &[String]) -> Vec<String> {
     let fixed = [
@@ -127,6 +153,7 @@ fn attack(words: Vec<String>) -> impl Strategy<Value = Attack> {
     let query = vec(pair, 0..4).prop_map(|pairs| pairs.join("&"));
     let body = prop_oneof![
         20 => pieces(words.clone()),
+        20 => object(words.clone()),
         20 => vec(any::<u8>(), 0..200),
         1 => (any::<u8>(), 60_000..70_000_usize).prop_map(|(byte, count)| vec![byte; count]),
     ];
@@ -192,21 +219,16 @@ fn no_bytes_in_a_request_cause_a_panic_a_failure_of_ours_or_a_session() {
     let runtime = Runtime::new().unwrap();
     let site = runtime.block_on(Site::fuzzed());
     let good = site.id_token("alice");
-    let parts: Vec<String> = good.split('.').map(str::to_owned).collect();
-    let http1 = site.client().without_cookies();
-    let http2 = runtime
-        .block_on(http1.http2().connect(&site.origin()))
-        .unwrap();
-    let http1 = runtime.block_on(http1.connect(&site.origin())).unwrap();
+    let mut parts: Vec<String> = good.split('.').map(str::to_owned).collect();
+    // A sign-in on another device that waits all the while.
+    let device = runtime.block_on(site.device());
+    parts.push(format!("\"{}\"", device.code));
+    let connections = runtime.block_on(everywhere(&site));
     let number = Cell::new(0);
     let mut runner = TestRunner::new(cases(600));
     let outcome = runner.run(&attack(words(&parts)), |attack| {
         number.set(number.get() + 1);
-        let connection = if number.get() % 2 == 0 {
-            &http1
-        } else {
-            &http2
-        };
+        let connection = &connections[number.get() % connections.len()];
         let answer = runtime.block_on(send(connection, &attack));
         let answer =
             answer.map_err(|error| TestCaseError::fail(format!("no answer: {error:?}")))?;
@@ -219,7 +241,7 @@ fn no_bytes_in_a_request_cause_a_panic_a_failure_of_ours_or_a_session() {
             || ["logout", "refresh"]
                 .iter()
                 .any(|own| attack.path.ends_with(own));
-        let is_refusal = [400, 401, 403, 404, 405, 413, 415, 429].contains(&status);
+        let is_refusal = [400, 401, 403, 404, 405, 408, 413, 415, 429].contains(&status);
         prop_assert!(is_refusal || is_begun || is_nodes, "{status}: {text}");
         prop_assert!(status < 500, "{status}: {text}");
         prop_assert!(!text.contains("ocs_") || is_nodes, "{text}");
@@ -234,8 +256,24 @@ fn no_bytes_in_a_request_cause_a_panic_a_failure_of_ours_or_a_session() {
         0,
         "no identity was believed"
     );
+    let waiting = runtime.block_on(site.verified(&device.code, 1));
+    assert_eq!(waiting.status, 408, "{}", waiting.text());
     let alive = runtime.block_on(site.query_as(&good));
     assert_eq!(alive.status, 200, "{}", alive.text());
+}
+
+/// Connections of both kinds from many addresses: five wrong user codes of one are the last that
+/// are looked at.
+async fn everywhere(site: &Site) -> Vec<Connection> {
+    let mut connections = Vec::new();
+    for number in 10..40 {
+        let address = std::net::IpAddr::from([127, 0, 0, number]);
+        let client = site.client().without_cookies().from_address(address);
+        let http2 = client.http2().connect(&site.origin()).await;
+        connections.push(client.connect(&site.origin()).await.unwrap());
+        connections.push(http2.unwrap());
+    }
+    connections
 }
 
 #[test]
