@@ -1,4 +1,7 @@
 //! Idle connections of one worker, and the lease on the one that a request uses.
+#[cfg(test)]
+mod tests;
+
 use super::{UpstreamError, hearing::Hearing};
 use crate::body::Outgoing;
 use http::{Request, Response};
@@ -11,19 +14,28 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::JoinHandle,
-    time::Instant,
+    time::{Instant, sleep_until},
 };
 
 /// Idle connections, the most recently used last: it is taken first, so that the ones which a
-/// quieter load does not need grow old and are closed.
+/// quieter load does not need grow old and are closed. Those that the SQL node has closed are let
+/// go at the latest then, too.
 #[derive(Debug, Default)]
-pub(super) struct Pool(Mutex<Vec<Idle>>);
+pub(super) struct Pool(Mutex<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    idle: VecDeque<Idle>,
+    /// Whether a task closes those that grow old; there is one as long as there are any.
+    is_tended: bool,
+}
 
 #[derive(Debug)]
 struct Idle {
@@ -35,6 +47,10 @@ struct Idle {
 /// means that a request seldom meets one that is just being closed.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
+/// Idle connections kept at most; a burst that needed more closes the oldest. As many queries at
+/// once make one worker busy, and their buffers take some 16 MiB.
+const MOST_IDLE: usize = 1024;
+
 /// Bytes of hyper's read and write buffers. 64 KiB instead of hyper's 400 cut the CPU time of
 /// streaming by a fifth; smaller and larger ones were slower.
 const BUFFER: usize = 64 * 1024;
@@ -42,8 +58,8 @@ const BUFFER: usize = 64 * 1024;
 impl Pool {
     /// The connection used last that is still good.
     pub(super) fn take(&self) -> Option<Connection> {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(last) = idle.pop() {
+        let mut shelf = self.shelf();
+        while let Some(last) = shelf.idle.pop_back() {
             if last.connection.sender.is_ready() && last.since.elapsed() < MAX_IDLE {
                 return Some(last.connection);
             }
@@ -58,20 +74,52 @@ impl Pool {
         }
     }
 
-    fn put_back(&self, connection: Connection) {
-        let now = Instant::now();
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = idle
-            .iter()
-            .take_while(|idle| now - idle.since >= MAX_IDLE)
-            .count();
-        idle.drain(..old);
-        idle.push(Idle {
+    fn put_back(self: &Arc<Self>, connection: Connection) {
+        let mut shelf = self.shelf();
+        if shelf.idle.len() >= MOST_IDLE {
+            shelf.idle.pop_front();
+        }
+        shelf.idle.push_back(Idle {
             connection,
-            since: now,
+            since: Instant::now(),
         });
+        if !shelf.is_tended {
+            shelf.is_tended = true;
+            // Nobody waits for it: it ends with the last connection, or with the pool.
+            tokio::spawn(tend(Arc::downgrade(self)));
+        }
+    }
+
+    /// Closes what is old or closed already. When to look again; `None`: nothing is left.
+    fn close_old(&self, now: Instant) -> Option<Instant> {
+        let mut shelf = self.shelf();
+        let is_good =
+            |idle: &Idle| idle.connection.sender.is_ready() && now - idle.since < MAX_IDLE;
+        shelf.idle.retain(is_good);
+        shelf.is_tended = !shelf.idle.is_empty();
+        shelf.idle.front().map(|oldest| oldest.since + MAX_IDLE)
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+async fn tend(pool: Weak<Pool>) {
+    let mut next = Instant::now() + MAX_IDLE;
+    loop {
+        sleep_until(next).await;
+        let Some(pool) = pool.upgrade() else { return };
+        match pool.close_old(Instant::now()) {
+            // Not for every single one when many follow each other.
+            Some(oldest) => next = oldest.max(Instant::now() + LOOK),
+            None => return,
+        }
+    }
+}
+
+/// Shortest time between two looks at the idle connections.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// One connection and the task that drives it. Dropping it ends the task, and with it the
 /// connection, at once.
