@@ -6,6 +6,7 @@ mod database;
 mod ended;
 mod holder;
 mod inspect;
+mod memo;
 mod opaque;
 mod policy;
 mod provider_logout;
@@ -17,15 +18,17 @@ mod verified;
 
 pub use api_keys::{ApiKeys, UnfitKey};
 pub use credential::{Carrier, Credential};
+pub use holder::Injection;
+pub use memo::Memo;
 pub use policy::{Granted, Mismatch, Policy};
 pub use signed_in::{Fresh, SignedIn};
 pub use throttle::{Throttle, WINDOW, network, site};
 
 use crate::{
-    body::{Arriving, Body},
+    body::Body,
     config::{Config, CredentialMode, Flow, PassThrough},
     failure::{Failure, Form},
-    ocient::{Application, OcientToken, OcientTokens, TokenKey},
+    ocient::OcientTokens,
     oidc::{Owner, Provider, TokenFault},
     route::Target,
     secret::Secret,
@@ -33,8 +36,9 @@ use crate::{
     telemetry::{CredentialKind, Telemetry},
 };
 use ended::Ended;
-use holder::Holder;
+use holder::{Bearer, Holder};
 use http::Request;
+use memo::Basis;
 use opaque::Opaque;
 use renewal::Renewals;
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::SystemTime};
@@ -108,21 +112,6 @@ pub enum Decision {
     PassThrough,
 }
 
-/// An Ocient token in use for one request.
-#[derive(Clone, Debug)]
-pub struct Injection {
-    token: Arc<OcientToken>,
-    key: TokenKey,
-    application: Application,
-}
-
-impl Injection {
-    /// The token to set.
-    pub fn token(&self) -> &OcientToken {
-        &self.token
-    }
-}
-
 impl Authenticator {
     /// Puts the parts together. `passwords`: of the accounts, by the accounts' names.
     pub fn new(
@@ -179,80 +168,84 @@ impl Authenticator {
         }))
     }
 
-    /// Decides about one request. Its body is read only where a grant depends on the database
-    /// and nothing else names it. `seen` is filled in on the way, also if it ends in a failure.
+    /// Decides about one request, of the connection that `memo` belongs to. Its body is read only
+    /// where a grant depends on the database and nothing else names it, and put back. `seen` is
+    /// filled in on the way, also if it ends in a failure.
     ///
     /// # Errors
     /// The refusal, or what kept the identity from being found out.
     pub async fn decide(
         &self,
-        request: Request<Arriving>,
+        request: &mut Request<Body>,
         target: &Target,
-        client: IpAddr,
+        (client, memo): (IpAddr, &Memo),
         now: SystemTime,
         seen: &mut Seen,
-    ) -> Result<(Request<Body>, Decision), Failure> {
+    ) -> Result<Decision, Failure> {
+        let holder = match self.remembered(memo, request.headers(), now) {
+            Some(bearer) => {
+                seen.credential = CredentialKind::ProviderToken;
+                Holder::Bearer(bearer)
+            }
+            // Large, and not needed for most requests: a future of its own.
+            None => {
+                let finding = self.holder(request, target, (client, memo), now, seen);
+                match Box::pin(finding).await? {
+                    Some(holder) => holder,
+                    None => return Ok(Decision::PassThrough),
+                }
+            }
+        };
+        seen.identity = Some(holder.identity().username().to_owned());
+        seen.cache_hit.get_or_insert(true);
+        let database = self.database(request, target, &holder).await?;
+        let granted = self.0.policy.decide(holder.identity(), &database);
+        seen.database = Some(database);
+        let granted = granted.ok_or(Failure::NotGranted)?;
+        let injection = self.inject(holder, granted, now).await?;
+        Ok(Decision::Inject(injection))
+    }
+
+    /// Whoever holds the credential of a request; `None`: it is for the SQL node to judge.
+    async fn holder(
+        &self,
+        request: &Request<Body>,
+        target: &Target,
+        (client, memo): (IpAddr, &Memo),
+        now: SystemTime,
+        seen: &mut Seen,
+    ) -> Result<Option<Holder>, Failure> {
         let credential = self.credential(request.headers())?;
         seen.credential = credential.kind();
-        let holder = match credential {
+        let pass_through = self.0.pass_through;
+        match credential {
             Credential::Session(token, carrier) => {
                 if carrier == Carrier::Cookie {
-                    self.check_site(&request, target.is_execute())?;
+                    self.check_site(request, target.is_execute())?;
                 }
                 let session = self.session(&token, now).await?;
-                Holder::Session(self.kept_good(session, now).await?)
+                let session = self.kept_good(session, now).await?;
+                Ok(Some(Holder::Session(session)))
             }
             Credential::ProviderToken(token, number) => {
-                self.bearer_of(token, number, client, now, seen).await?
+                let number = number.ok_or(Failure::Token(TokenFault::AuthorizedParty))?;
+                let bearer = self
+                    .bearer(token, number, (client, memo), now, seen)
+                    .await?;
+                Ok(Some(Holder::Bearer(bearer)))
             }
             Credential::Opaque(token) => match self.opaque_holder(token, client, now).await? {
                 Some((holder, was_known)) => {
                     seen.credential = CredentialKind::ProviderToken;
                     seen.cache_hit = Some(was_known);
-                    holder
+                    Ok(Some(holder))
                 }
-                None => return self.pass(request, self.0.pass_through.bearer),
+                None => passed(pass_through.bearer),
             },
-            Credential::Basic => return self.pass(request, self.0.pass_through.basic),
-            Credential::Bearer => return self.pass(request, self.0.pass_through.bearer),
-            Credential::None => return self.pass(request, self.0.pass_through.anonymous),
-        };
-        seen.identity = Some(holder.identity().username().to_owned());
-        seen.cache_hit.get_or_insert(true);
-        let (request, database) = self.database(request, target, &holder).await?;
-        seen.database = Some(database.clone());
-        let granted = self
-            .0
-            .policy
-            .decide(holder.identity(), &database)
-            .ok_or(Failure::NotGranted)?;
-        Ok((
-            request,
-            Decision::Inject(self.inject(&holder, &granted, now).await?),
-        ))
-    }
-
-    /// Replaces a token that the SQL node did not take. `None`: it takes none lately.
-    ///
-    /// # Errors
-    /// The SQL node's refusal, or that it cannot be asked.
-    pub async fn renew(
-        &self,
-        refused: &Injection,
-        now: SystemTime,
-    ) -> Result<Option<Injection>, Failure> {
-        let tokens = &self.0.tokens;
-        if !tokens.forget(refused.key, &refused.token, now) {
-            return Ok(None);
+            Credential::Basic => passed(pass_through.basic),
+            Credential::Bearer => passed(pass_through.bearer),
+            Credential::None => passed(pass_through.anonymous),
         }
-        let token = tokens
-            .token(refused.key, || refused.application.clone(), now)
-            .await;
-        let token = token.map_err(|error| Failure::from(&*error))?;
-        Ok(Some(Injection {
-            token,
-            ..refused.clone()
-        }))
     }
 
     /// The credential of a request.
@@ -322,37 +315,42 @@ impl Authenticator {
         &self.0.providers
     }
 
-    async fn bearer_of(
+    async fn bearer(
         &self,
         token: Secret,
-        number: Option<usize>,
-        client: IpAddr,
+        number: usize,
+        (client, memo): (IpAddr, &Memo),
         now: SystemTime,
         seen: &mut Seen,
-    ) -> Result<Holder, Failure> {
-        let number = number.ok_or(Failure::Token(TokenFault::AuthorizedParty))?;
+    ) -> Result<Arc<Bearer>, Failure> {
         let provider = &self.0.providers[number];
         if !provider.config().flows.contains(&Flow::Token) {
             return Err(Failure::Token(TokenFault::Type));
         }
-        let (verified, turns) = (&self.0.verified, || self.turns(client));
+        let verified = &self.0.verified;
+        let forgotten = verified.forgotten(); // before the look, lest one in between be missed
+        let turns = || self.turns(client);
         let found = verified.identity(&token, (number, provider), turns, now);
         let found = found.await?;
-        seen.cache_hit = Some(found.was_cached);
-        Ok(Holder::Bearer {
-            identity: found.identity,
-            token,
-        })
-    }
-
-    fn pass(
-        &self,
-        request: Request<Arriving>,
-        is_allowed: bool,
-    ) -> Result<(Request<Body>, Decision), Failure> {
-        match is_allowed {
-            true => Ok((request.map(Body::Arriving), Decision::PassThrough)),
-            false => Err(Failure::NoCredential),
+        seen.cache_hit = Some(found.known_by.is_some());
+        let bearer = Arc::new(Bearer::new(found.identity, token));
+        // From its second request on: many connections never have one.
+        if let Some(keys) = found.known_by {
+            let basis = Basis {
+                provider: number,
+                keys,
+                forgotten,
+            };
+            memo.keep(bearer.clone(), basis);
         }
+        Ok(bearer)
+    }
+}
+
+/// Leaves the credential to the SQL node, if `[pass_through]` allows that.
+fn passed(is_allowed: bool) -> Result<Option<Holder>, Failure> {
+    match is_allowed {
+        true => Ok(None),
+        false => Err(Failure::NoCredential),
     }
 }

@@ -18,7 +18,7 @@ pub use connect::Connecting;
 
 use crate::{
     auth::{Authenticator, Carrier, Credential, Seen, SignedIn, Throttle},
-    body::{Arriving, Body},
+    body::Body,
     config::{Callback, Config},
     failure::{Failure, Form},
     page::Reader,
@@ -77,7 +77,7 @@ pub enum Reply {
     /// The answer.
     Answer(Response<Body>),
     /// The credential is not a session, so the request is the SQL node's.
-    Forward(Request<Arriving>),
+    Forward(Box<Request<Body>>),
 }
 
 impl Endpoints {
@@ -112,7 +112,7 @@ impl Endpoints {
     pub async fn answer(
         &self,
         endpoint: Endpoint,
-        request: Request<Arriving>,
+        request: Request<Body>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Reply, Failure> {
@@ -145,7 +145,7 @@ impl Endpoints {
     async fn for_sessions(
         &self,
         endpoint: Endpoint,
-        request: Request<Arriving>,
+        request: Request<Body>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Reply, Failure> {
@@ -160,10 +160,10 @@ impl Endpoints {
                 let (client, now) = (visit.client, visit.now);
                 return match self.0.auth.is_of_provider(&token, client, now).await? {
                     true => Err(not_ours_to_end()),
-                    false => Ok(Reply::Forward(request)),
+                    false => Ok(Reply::Forward(Box::new(request))),
                 };
             }
-            _ => return Ok(Reply::Forward(request)),
+            _ => return Ok(Reply::Forward(Box::new(request))),
         };
         check_method(endpoint, request.method())?;
         if carrier == Carrier::Cookie {

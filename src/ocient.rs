@@ -76,6 +76,15 @@ pub enum Proof {
     Password(String, Secret),
 }
 
+/// A token that is there.
+#[derive(Debug)]
+pub struct Ready {
+    /// The token.
+    pub token: Arc<OcientToken>,
+    /// Whether it is for this caller to have it renewed.
+    pub is_due: bool,
+}
+
 /// The Ocient tokens of all identities.
 #[derive(Clone, Debug)]
 pub struct OcientTokens {
@@ -131,23 +140,28 @@ impl OcientTokens {
     }
 
     /// The token of `key` if it is known and good at `now`, without waiting. From half its
-    /// life on it is renewed in the background meanwhile.
-    pub fn ready(
-        &self,
-        key: TokenKey,
-        application: impl FnOnce() -> Application,
-        now: SystemTime,
-    ) -> Option<Arc<OcientToken>> {
+    /// life on, one caller every ten seconds is told to have it [renewed](Self::renew).
+    pub fn ready(&self, key: TokenKey, now: SystemTime) -> Option<Ready> {
         let slot = self.slots.get(&key)?;
         let mut state = slot.lock();
         let token = state.token.clone().filter(|token| !token.is_expired(now))?;
         let paused = state.renew_after.is_some_and(|instant| now < instant);
-        if token.is_past_half_life(now) && !paused {
+        let is_due = token.is_past_half_life(now) && !paused;
+        if is_due {
             state.renew_after = Some(now + RENEWAL_PAUSE);
-            drop(state);
-            drop(self.start(key, application(), Some(token.clone()), now));
         }
-        Some(token)
+        Some(Ready { token, is_due })
+    }
+
+    /// Has `old`, the token of `key`, renewed in the background.
+    pub fn renew(
+        &self,
+        key: TokenKey,
+        application: Application,
+        old: Arc<OcientToken>,
+        now: SystemTime,
+    ) {
+        drop(self.start(key, application, Some(old), now));
     }
 
     /// The token of `key`, obtained now if need be, once for all who wait.
@@ -160,7 +174,10 @@ impl OcientTokens {
         application: impl Fn() -> Application,
         now: SystemTime,
     ) -> Result<Arc<OcientToken>, Arc<OcientError>> {
-        if let Some(token) = self.ready(key, &application, now) {
+        if let Some(Ready { token, is_due }) = self.ready(key, now) {
+            if is_due {
+                self.renew(key, application(), token.clone(), now);
+            }
             return Ok(token);
         }
         if let Some(refusal) = self.refusal(key, now) {

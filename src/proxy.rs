@@ -2,6 +2,7 @@
 mod answer;
 mod forward;
 mod head;
+mod repeat;
 mod respond;
 mod worker;
 
@@ -9,7 +10,7 @@ pub use answer::AnswerBody;
 pub use worker::WorkerProxy;
 
 use crate::{
-    auth::{Authenticator, Decision, Seen, WINDOW},
+    auth::{Authenticator, Decision, Memo, Seen, WINDOW},
     body::{Arriving, Body},
     endpoints::{Endpoints, Reply, Visit},
     failure::Failure,
@@ -64,6 +65,7 @@ pub struct Proxy {
     peer: Peer,
     forwarded: ForwardedFields,
     is_trusted: bool,
+    memo: Memo,
 }
 
 /// Joins the logs of client, sidecar and SQL node.
@@ -84,6 +86,7 @@ impl Proxy {
             peer,
             forwarded: ForwardedFields::new(address),
             is_trusted,
+            memo: Memo::default(),
         }
     }
 
@@ -98,10 +101,12 @@ impl Proxy {
             request_id: &request_id,
             now,
         };
-        let mut record = Record::new(&request, visit, started, self.shared.telemetry.clone());
+        let record = Record::new(&request, visit, started, self.shared.telemetry.clone());
+        let mut record = Box::new(record); // moved with the answer, more than once
         let (head, body) = request.into_parts();
         let body = Arriving::new(body, &head, self.shared.silence);
-        let request = Request::from_parts(head, body);
+        // Handed down from call to call, each of which would hold a copy in its future.
+        let request = Box::new(Request::from_parts(head, Body::Arriving(body)));
         let mut answer = match self.answer(request, visit, &mut record.seen).await {
             Ok(mut answer) => {
                 record.status = answer.status();
@@ -133,26 +138,27 @@ impl Proxy {
 
     async fn answer(
         &self,
-        request: Request<Arriving>,
+        mut request: Box<Request<Body>>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Response<AnswerBody>, Failure> {
         if self.peer.admission == Admission::OverLimit {
             return Err(Failure::ConnectionLimit);
         }
-        let request = head::check(request, &self.shared.public_url)?;
+        head::check(&mut request, &self.shared.public_url)?;
         match self.shared.routes.classify(request.uri().path()) {
             Route::Ambiguous => Err(Failure::malformed(
                 "this path could be taken for an endpoint it is not; spell it plainly",
             )),
-            Route::Ours(endpoint) => match self.ask_endpoint(endpoint, request, visit, seen).await?
-            {
-                Reply::Answer(answer) => Ok(answer.map(AnswerBody::from)),
-                Reply::Forward(request) => {
-                    self.ask_node(request, &Target::Elsewhere, visit, seen)
-                        .await
+            Route::Ours(endpoint) => {
+                match self.ask_endpoint(endpoint, request, visit, seen).await? {
+                    Reply::Answer(answer) => Ok(answer.map(AnswerBody::from)),
+                    Reply::Forward(request) => {
+                        self.ask_node(request, &Target::Elsewhere, visit, seen)
+                            .await
+                    }
                 }
-            },
+            }
             Route::SqlNode(target) => self.ask_node(request, &target, visit, seen).await,
         }
     }
@@ -162,7 +168,7 @@ impl Proxy {
     async fn ask_endpoint(
         &self,
         endpoint: Endpoint,
-        request: Request<Arriving>,
+        request: Box<Request<Body>>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Reply, Failure> {
@@ -177,7 +183,7 @@ impl Proxy {
                 request_id: &request_id,
                 now,
             };
-            let reply = endpoints.answer(endpoint, request, visit, &mut seen);
+            let reply = endpoints.answer(endpoint, *request, visit, &mut seen);
             (reply.await, seen)
         };
         let work = self.shared.control.spawn(work.instrument(span));
@@ -192,20 +198,26 @@ impl Proxy {
 
     async fn ask_node(
         &self,
-        request: Request<Arriving>,
+        mut request: Box<Request<Body>>,
         target: &Target,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Response<AnswerBody>, Failure> {
-        let (request, decision) = self
+        let decision = self
             .shared
             .auth
-            .decide(request, target, visit.client, visit.now, seen)
+            .decide(
+                &mut request,
+                target,
+                (visit.client, &self.memo),
+                visit.now,
+                seen,
+            )
             .await?;
-        let request = self.prepare(request, visit.request_id);
+        self.prepare(&mut request, visit.request_id);
         match decision {
-            Decision::PassThrough => self.pass_through(request).await,
-            Decision::Inject(injection) => self.inject(request, injection, visit.now).await,
+            Decision::PassThrough => self.pass_through(request, visit.request_id).await,
+            Decision::Inject(injection) => self.inject(request, injection, visit).await,
         }
     }
 

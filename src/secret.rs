@@ -35,12 +35,9 @@ impl Secret {
 
     /// Compares in time that depends on the lengths alone, so that a guess learns nothing
     /// from how long its refusal took.
-    pub fn matches(&self, guess: &str) -> bool {
-        aws_lc_rs::constant_time::verify_slices_are_equal(
-            self.expose().as_bytes(),
-            guess.as_bytes(),
-        )
-        .is_ok()
+    pub fn matches(&self, guess: impl AsRef<[u8]>) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(self.expose().as_bytes(), guess.as_ref())
+            .is_ok()
     }
 }
 

@@ -6,11 +6,11 @@ mod pool;
 pub use origin::Origin;
 pub use pool::Lease;
 
-use crate::body::{BodyError, Outgoing};
+use crate::body::{BodyError, Continue, Outgoing};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use pool::{Connection, Pool};
-use std::{error::Error, io, sync::Arc, time::Duration};
+use std::{error::Error, io, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
 /// Why there is no answer of the SQL node.
@@ -84,7 +84,7 @@ impl Upstream {
     ///
     /// # Errors
     /// No connection, a broken one, or no head in time.
-    pub async fn send(&self, request: Request<Outgoing>) -> Result<Answer, UpstreamError> {
+    pub async fn send(&self, request: Box<Request<Outgoing>>) -> Result<Answer, UpstreamError> {
         let exchange = self.exchange(request);
         let answer = match self.origin.head_timeout() {
             None => exchange.await?,
@@ -98,38 +98,39 @@ impl Upstream {
         }
     }
 
-    async fn exchange(&self, mut request: Request<Outgoing>) -> Result<Answer, UpstreamError> {
-        if let Some(pooled) = self.pool.take() {
-            match self.attempt(pooled, request).await {
-                Ok(answer) => return Ok(answer),
-                Err((_, Some(unsent))) => request = *unsent,
-                Err((error, None)) => return Err(blame(error)),
-            }
+    async fn exchange(&self, request: Box<Request<Outgoing>>) -> Result<Answer, UpstreamError> {
+        let Some(pooled) = self.pool.take() else {
+            // Seldom, and large: a future of its own.
+            return Box::pin(self.exchange_anew(request)).await;
+        };
+        match self.attempt(pooled, request).await {
+            Ok(answer) => Ok(answer),
+            Err((_, Some(unsent))) => Box::pin(self.exchange_anew(unsent)).await,
+            Err((error, None)) => Err(blame(error)),
         }
+    }
+
+    /// On a connection of its own.
+    async fn exchange_anew(
+        &self,
+        request: Box<Request<Outgoing>>,
+    ) -> Result<Answer, UpstreamError> {
         let fresh = Connection::new(self.origin.connect().await?).await?;
-        self.attempt(fresh, request)
-            .await
-            .map_err(|(error, _)| blame(error))
+        let attempt = self.attempt(fresh, request).await;
+        attempt.map_err(|(error, _)| blame(error))
     }
 
     /// One try on one connection; gives the request back if nothing of it was sent.
     async fn attempt(
         &self,
         mut connection: Connection,
-        mut request: Request<Outgoing>,
+        mut request: Box<Request<Outgoing>>,
     ) -> Result<Answer, (hyper::Error, Option<Box<Request<Outgoing>>>)> {
         let expected = hold_body(&mut request);
-        let response = connection.send(request);
-        tokio::pin!(response);
+        let response = connection.send(*request);
         let response = match expected {
             None => response.await,
-            Some(signal) => tokio::select! {
-                response = &mut response => response,
-                () = sleep(CONTINUE_WAIT) => {
-                    signal.give();
-                    response.await
-                }
-            },
+            Some(signal) => Box::pin(when_asked(response, signal)).await,
         };
         match response {
             Ok(response) => Ok(Answer {
@@ -144,6 +145,17 @@ impl Upstream {
     }
 }
 
+/// The response to a request whose body is held until `signal` is given: by the SQL node, or here
+/// when it has not asked for the body in time.
+async fn when_asked<R>(response: impl Future<Output = R>, signal: Continue) -> R {
+    let mut response = pin!(response);
+    tokio::select! {
+        response = &mut response => return response,
+        () = sleep(CONTINUE_WAIT) => signal.give(),
+    }
+    response.await
+}
+
 /// Whose fault it is that an exchange failed.
 fn blame(error: hyper::Error) -> UpstreamError {
     match error.source().and_then(|cause| cause.downcast_ref()) {
@@ -155,7 +167,7 @@ fn blame(error: hyper::Error) -> UpstreamError {
 
 /// Holds the body of a request with `Expect: 100-continue` until the SQL node says
 /// `100 Continue`, so that the client, too, is asked for its body only then.
-fn hold_body(request: &mut Request<Outgoing>) -> Option<crate::body::Continue> {
+fn hold_body(request: &mut Request<Outgoing>) -> Option<Continue> {
     let expects = request
         .headers()
         .get(header::EXPECT)

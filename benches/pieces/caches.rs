@@ -2,7 +2,7 @@
 use crate::world::World;
 use criterion::{BenchmarkId, Criterion};
 use ocient_sidecar::{
-    ocient::{Application, OcientToken, OcientTokens, TokenEndpoints, TokenKey},
+    ocient::{OcientToken, OcientTokens, TokenEndpoints, TokenKey},
     seal::KeyRing,
     secret::Secret,
     session::{Record, SessionToken, Sessions},
@@ -84,8 +84,7 @@ fn ocient_tokens(criterion: &mut Criterion, world: &World) {
         let keys: Vec<TokenKey> = (0..count).map(key).collect();
         let mut turn = keys.iter().cycle();
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            let unused = || -> Application { unreachable!("the token is fresh") };
-            bencher.iter(|| tokens.ready(*turn.next().unwrap(), unused, now).unwrap());
+            bencher.iter(|| tokens.ready(*turn.next().unwrap(), now).unwrap());
         });
     }
     group.finish();

@@ -1,35 +1,62 @@
 //! From a proven identity and its grant to an Ocient token.
-use super::{Authenticator, Granted, Injection, SignedIn, verified::key_of};
+use super::{Authenticator, Granted, SignedIn, verified::key_of};
 use crate::{
     config::CredentialMode,
     failure::Failure,
-    ocient::{Application, OcientError, OcientToken, Proof, TokenKey},
+    ocient::{Application, OcientError, OcientToken, Proof, Ready, TokenKey},
     oidc::Identity,
     secret::Secret,
     session::Session,
     telemetry::chain,
 };
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
-/// Whoever holds a credential that was found good.
-#[derive(Debug)]
+/// Whoever holds a credential that was found good. Cheap to clone.
+#[derive(Clone, Debug)]
 pub(super) enum Holder {
     /// Of a session.
     Session(Arc<Session<SignedIn>>),
     /// Of a provider token, shown with the request itself.
-    Bearer {
-        /// Whom it speaks of.
-        identity: Arc<Identity>,
-        /// The token.
-        token: Secret,
-    },
+    Bearer(Arc<Bearer>),
+}
+
+/// A provider token that was found good.
+#[derive(Debug)]
+pub(super) struct Bearer {
+    identity: Arc<Identity>,
+    token: Secret,
+    /// What its Ocient token is kept under, for the grant that was looked up first: of one
+    /// token, most often the only one.
+    key: OnceLock<(Granted, TokenKey)>,
+}
+
+impl Bearer {
+    /// Of `token`, which speaks of `identity`.
+    pub(super) fn new(identity: Arc<Identity>, token: Secret) -> Self {
+        Self {
+            identity,
+            token,
+            key: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(super) fn token(&self) -> &Secret {
+        &self.token
+    }
 }
 
 impl Holder {
     pub(super) fn identity(&self) -> &Identity {
         match self {
             Self::Session(session) => &session.record.identity,
-            Self::Bearer { identity, .. } => identity,
+            Self::Bearer(bearer) => &bearer.identity,
         }
     }
 
@@ -37,8 +64,24 @@ impl Holder {
     pub(super) fn database<'a>(&'a self, default: &'a str) -> &'a str {
         match self {
             Self::Session(session) => &session.record.database,
-            Self::Bearer { .. } => default,
+            Self::Bearer(_) => default,
         }
+    }
+}
+
+/// An Ocient token in use for one request.
+#[derive(Debug)]
+pub struct Injection {
+    token: Arc<OcientToken>,
+    key: TokenKey,
+    holder: Holder,
+    granted: Granted,
+}
+
+impl Injection {
+    /// The token to set.
+    pub fn token(&self) -> &OcientToken {
+        &self.token
     }
 }
 
@@ -46,27 +89,61 @@ impl Authenticator {
     /// The Ocient token for `holder`, who was granted the database.
     pub(super) async fn inject(
         &self,
-        holder: &Holder,
-        granted: &Granted,
+        holder: Holder,
+        granted: Granted,
         now: SystemTime,
     ) -> Result<Injection, Failure> {
-        let key = self.key(holder, granted)?;
-        let application = self.application(holder, granted)?;
-        let tokens = &self.0.tokens;
-        let token = match tokens.ready(key, || application.clone(), now) {
-            Some(token) => token,
-            None => {
-                self.restore(holder, key);
-                let token = tokens.token(key, || application.clone(), now).await;
-                token.map_err(|error| self.refusal(holder, &error))?
+        let key = self.key(&holder, &granted)?;
+        let token = match self.0.tokens.ready(key, now) {
+            Some(Ready { token, is_due }) => {
+                if is_due {
+                    let application = self.application(&holder, &granted)?;
+                    self.0.tokens.renew(key, application, token.clone(), now);
+                }
+                token
             }
+            // Seldom, and large: a future of its own.
+            None => Box::pin(self.obtain(&holder, &granted, key, now)).await?,
         };
-        self.keep(holder, &token, now);
+        self.keep(&holder, &token, now);
         Ok(Injection {
             token,
             key,
-            application,
+            holder,
+            granted,
         })
+    }
+
+    async fn obtain(
+        &self,
+        holder: &Holder,
+        granted: &Granted,
+        key: TokenKey,
+        now: SystemTime,
+    ) -> Result<Arc<OcientToken>, Failure> {
+        let application = self.application(holder, granted)?;
+        self.restore(holder, key);
+        let token = self.0.tokens.token(key, || application.clone(), now).await;
+        token.map_err(|error| self.refusal(holder, &error))
+    }
+
+    /// Replaces a token that the SQL node did not take. `None`: it takes none lately.
+    ///
+    /// # Errors
+    /// The SQL node's refusal, or that it cannot be asked.
+    pub async fn renew(
+        &self,
+        refused: Injection,
+        now: SystemTime,
+    ) -> Result<Option<Injection>, Failure> {
+        let tokens = &self.0.tokens;
+        if !tokens.forget(refused.key, &refused.token, now) {
+            return Ok(None);
+        }
+        let application = self.application(&refused.holder, &refused.granted)?;
+        let token = tokens.token(refused.key, || application.clone(), now).await;
+        let token = token.map_err(|error| Failure::from(&*error))?;
+        Ok(Some(Injection { token, ..refused }))
     }
 
     /// A refusal counts for nothing while the provider could not give a newer proof.
@@ -79,9 +156,24 @@ impl Authenticator {
         }
     }
 
-    /// What the token is kept under. An account's token is shared by everybody who may use
-    /// the account; an exchanged one belongs to its session or provider token alone.
+    /// What the token is kept under.
     fn key(&self, holder: &Holder, granted: &Granted) -> Result<TokenKey, Failure> {
+        let Holder::Bearer(bearer) = holder else {
+            return self.new_key(holder, granted);
+        };
+        match bearer.key.get() {
+            Some((first, key)) if first == granted => Ok(*key),
+            _ => {
+                let key = self.new_key(holder, granted)?;
+                let _first_only = bearer.key.set((granted.clone(), key));
+                Ok(key)
+            }
+        }
+    }
+
+    /// An account's token is shared by everybody who may use the account; an exchanged one
+    /// belongs to its session or provider token alone.
+    fn new_key(&self, holder: &Holder, granted: &Granted) -> Result<TokenKey, Failure> {
         let database = granted.database().as_bytes();
         Ok(match (self.0.mode, holder) {
             (CredentialMode::Login, _) => {
@@ -89,8 +181,8 @@ impl Authenticator {
                 TokenKey::of(&[b"account", account.as_bytes(), database])
             }
             (CredentialMode::Exchange, Holder::Session(session)) => session_key(session),
-            (CredentialMode::Exchange, Holder::Bearer { token, .. }) => {
-                TokenKey::owned_by(key_of(token), &[b"token", database])
+            (CredentialMode::Exchange, Holder::Bearer(bearer)) => {
+                TokenKey::owned_by(key_of(&bearer.token), &[b"token", database])
             }
         })
     }
@@ -113,8 +205,8 @@ impl Authenticator {
                     &*session.record.database,
                 )
             }
-            (CredentialMode::Exchange, Holder::Bearer { token, .. }) => (
-                Proof::ProviderToken(identity.token_kind(), token.clone()),
+            (CredentialMode::Exchange, Holder::Bearer(bearer)) => (
+                Proof::ProviderToken(identity.token_kind(), bearer.token.clone()),
                 granted.database(),
             ),
         };

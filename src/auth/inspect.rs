@@ -4,11 +4,7 @@ use super::{
     database::{Named, in_body, in_query},
     holder::Holder,
 };
-use crate::{
-    body::{Arriving, Body},
-    failure::Failure,
-    route::Target,
-};
+use crate::{body::Body, failure::Failure, route::Target};
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
@@ -25,10 +21,10 @@ impl Authenticator {
     /// is either known for sure or the request is refused.
     pub(super) async fn database(
         &self,
-        request: Request<Arriving>,
+        request: &mut Request<Body>,
         target: &Target,
         holder: &Holder,
-    ) -> Result<(Request<Body>, String), Failure> {
+    ) -> Result<String, Failure> {
         let own = holder.database(&self.0.default_database).to_owned();
         let named = match target {
             Target::Database(name) => Named::Database(name.clone()),
@@ -37,11 +33,10 @@ impl Authenticator {
             Target::Unnamed => in_query(request.uri().query()),
         };
         if !self.0.policy.depends_on_database(holder.identity()) {
-            let database = match named {
+            return Ok(match named {
                 Named::Database(name) => name,
                 Named::Nothing | Named::Unclear => own,
-            };
-            return Ok((request.map(Body::Arriving), database));
+            });
         }
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match (target, named) {
@@ -49,9 +44,12 @@ impl Authenticator {
             (Target::Unnamed, _) if reads && !request.body().is_end_stream() => {
                 Err(Failure::UnclearDatabase)
             }
-            (Target::Unnamed, named) if !reads => self.database_in_body(request, named, own).await,
-            (_, Named::Database(name)) => Ok((request.map(Body::Arriving), name)),
-            (_, Named::Nothing) => Ok((request.map(Body::Arriving), own)),
+            // Large, and not needed where grants are for all databases: a future of its own.
+            (Target::Unnamed, named) if !reads => {
+                Box::pin(self.database_in_body(request, named, own)).await
+            }
+            (_, Named::Database(name)) => Ok(name),
+            (_, Named::Nothing) => Ok(own),
         }
     }
 
@@ -59,25 +57,26 @@ impl Authenticator {
     /// is a body; so it counts only where both readings agree.
     async fn database_in_body(
         &self,
-        request: Request<Arriving>,
+        request: &mut Request<Body>,
         queried: Named,
         own: String,
-    ) -> Result<(Request<Body>, String), Failure> {
-        let (head, body) = request.into_parts();
+    ) -> Result<String, Failure> {
+        let body = std::mem::replace(request.body_mut(), Body::empty());
         let body = self.whole_body(body).await?;
-        let database = match (in_body(&head.headers, &body), queried) {
+        let database = match (in_body(request.headers(), &body), queried) {
             (Named::Nothing, Named::Nothing) => own,
             (Named::Database(name), Named::Nothing) => name,
             (Named::Database(name), Named::Database(queried)) if name == queried => name,
             (Named::Nothing, Named::Database(queried)) if queried == own => own,
             _ => return Err(Failure::UnclearDatabase),
         };
-        Ok((Request::from_parts(head, Body::from(body)), database))
+        *request.body_mut() = Body::from(body);
+        Ok(database)
     }
 
     /// A longer body, or one with trailers, which could not be passed on unchanged, is not
     /// inspected.
-    async fn whole_body(&self, body: Arriving) -> Result<Bytes, Failure> {
+    async fn whole_body(&self, body: Body) -> Result<Bytes, Failure> {
         let collecting = Limited::new(body, self.0.inspected_body).collect();
         let collected = timeout(BODY_WAIT, collecting)
             .await

@@ -3,7 +3,7 @@ use super::{
     Authenticator, Fresh, Throttle, WINDOW,
     credential::is_bearer_token,
     ended::Ended,
-    holder::Holder,
+    holder::{Bearer, Holder},
     verified::{TokenDigest, key_of},
 };
 use crate::{
@@ -282,7 +282,10 @@ impl Authenticator {
         now: SystemTime,
     ) -> Result<Option<(Holder, bool)>, Failure> {
         let found = self.introspected(&token, |_| true, client, now).await?;
-        Ok(found.map(|(identity, was_known)| (Holder::Bearer { identity, token }, was_known)))
+        Ok(found.map(|(identity, was_known)| {
+            let bearer = Bearer::new(identity, token);
+            (Holder::Bearer(Arc::new(bearer)), was_known)
+        }))
     }
 
     /// Whether an opaque token is a provider's, and so none that the SQL node may be sent.

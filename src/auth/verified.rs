@@ -11,7 +11,10 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use moka::sync::Cache;
 use std::{
     collections::HashSet,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 use tokio::{runtime::Handle, sync::Semaphore};
@@ -29,6 +32,8 @@ pub(super) struct Verified {
     bad: Cache<Judged, Failure>,
     verifying: SingleFlight<Judged, Result<Arc<Identity>, Failure>>,
     ended: Ended,
+    /// How often good tokens were forgotten.
+    forgotten: Arc<AtomicU64>,
 }
 
 /// A token that was found good, and the keys it was judged by: when they change it is judged
@@ -48,8 +53,8 @@ const MAX_REFUSED: u64 = 10_000;
 pub(super) struct Found {
     /// Who it is.
     pub(super) identity: Arc<Identity>,
-    /// Whether no verification was needed.
-    pub(super) was_cached: bool,
+    /// The keys it was verified by, if that was done earlier.
+    pub(super) known_by: Option<KeysVersion>,
 }
 
 impl Verified {
@@ -71,6 +76,7 @@ impl Verified {
                 .build(),
             verifying: SingleFlight::new(control),
             ended,
+            forgotten: Arc::default(),
         }
     }
 
@@ -95,7 +101,7 @@ impl Verified {
             if provider.keys_version() == Some(known.keys) {
                 return Ok(Found {
                     identity: known.identity,
-                    was_cached: true,
+                    known_by: Some(known.keys),
                 });
             }
         }
@@ -115,7 +121,7 @@ impl Verified {
             .unwrap_or(Err(Failure::Internal))?;
         Ok(Found {
             identity,
-            was_cached: false,
+            known_by: None,
         })
     }
 
@@ -162,7 +168,14 @@ impl Verified {
         for key in &meant {
             self.good.invalidate(key);
         }
+        self.forgotten.fetch_add(1, Ordering::Release);
         meant.into_iter().map(|(_, digest)| digest).collect()
+    }
+
+    /// How often [`forget`](Self::forget) has been called: whoever remembers a good token from
+    /// before the last time cannot know whether it was meant.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Acquire)
     }
 
     /// When the known good tokens of everybody who is meant end.

@@ -1,9 +1,6 @@
 //! `POST /v1/backchannel_logout`: the provider says that somebody's session there is over.
 use super::{Endpoints, Visit, answer::empty, fields::Fields};
-use crate::{
-    body::{Arriving, Body},
-    failure::Failure,
-};
+use crate::{body::Body, failure::Failure};
 use http::{Request, Response};
 
 impl Endpoints {
@@ -11,7 +8,7 @@ impl Endpoints {
     /// end, 400 for a token that proves nothing.
     pub(super) async fn backchannel_logout(
         &self,
-        request: Request<Arriving>,
+        request: Request<Body>,
         visit: Visit<'_>,
     ) -> Result<Response<Body>, Failure> {
         let fields = Fields::of_form(request).await?;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     auth::{Fresh, Seen, SignedIn, WINDOW},
-    body::{Arriving, Body},
+    body::Body,
     config::Flow,
     cookie,
     failure::Failure,
@@ -27,7 +27,7 @@ use std::sync::Arc;
 impl Endpoints {
     pub(super) async fn callback(
         &self,
-        request: Request<Arriving>,
+        request: Request<Body>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Failure> {
@@ -62,7 +62,7 @@ impl Endpoints {
     /// The attempt that a callback ends: begun here, by this browser, for this callback.
     pub(super) fn attempt(
         &self,
-        request: &Request<Arriving>,
+        request: &Request<Body>,
         fields: &Fields,
         visit: Visit<'_>,
     ) -> Result<Attempt, Failure> {

@@ -23,7 +23,7 @@
 use super::{Endpoints, Visit, answer::json, connections::Shown, fields::Fields};
 use crate::{
     auth::{ApiKeys, Seen},
-    body::{Arriving, Body},
+    body::Body,
     config::Flow,
     connection::{Connection, Connections, Name},
     failure::Failure,
@@ -46,7 +46,7 @@ pub struct Connecting {
 impl Endpoints {
     pub(super) async fn connect(
         &self,
-        request: Request<Arriving>,
+        request: Request<Body>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Failure> {

@@ -2,7 +2,7 @@
 use super::{Endpoints, Visit, answer::json, connect::revoke};
 use crate::{
     auth::Seen,
-    body::{Arriving, Body},
+    body::Body,
     connection::{Connection, Name},
     failure::Failure,
     route::ConnectionPath,
@@ -49,7 +49,7 @@ struct Deleted {}
 impl Endpoints {
     pub(super) async fn list_connections(
         &self,
-        request: Request<Arriving>,
+        request: Request<Body>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Failure> {
@@ -82,7 +82,7 @@ impl Endpoints {
     /// it would be.
     pub(super) async fn delete_connection(
         &self,
-        request: Request<Arriving>,
+        request: Request<Body>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Failure> {

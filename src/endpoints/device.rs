@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     auth::Seen,
-    body::{Arriving, Body},
+    body::Body,
     config::Flow,
     failure::Failure,
     status::Status,
@@ -71,7 +71,7 @@ const DEFAULT_PATIENCE: Duration = Duration::from_secs(30);
 impl Endpoints {
     pub(super) async fn sso_device_grant(
         &self,
-        request: Request<Arriving>,
+        request: Request<Body>,
         visit: Visit<'_>,
     ) -> Result<Response<Body>, Failure> {
         let fields = Fields::of_body(request).await?;
@@ -116,7 +116,7 @@ impl Endpoints {
     /// Waits for the session of a code. The caller drops this when the client leaves.
     pub(super) async fn sso_device_grant_verify(
         &self,
-        request: Request<Arriving>,
+        request: Request<Body>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Failure> {

@@ -1,5 +1,5 @@
 //! What a client sends to our endpoints: a small JSON object, or query parameters.
-use crate::{body::Arriving, failure::Failure, secret::Secret};
+use crate::{body::Body, failure::Failure, secret::Secret};
 use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt, Limited};
@@ -27,7 +27,7 @@ const MAX_DATABASE: usize = 256;
 
 impl Fields {
     /// Reads the JSON body of `request`; no body is an empty object.
-    pub(super) async fn of_body(request: Request<Arriving>) -> Result<Self, Failure> {
+    pub(super) async fn of_body(request: Request<Body>) -> Result<Self, Failure> {
         let (head, body) = request.into_parts();
         let body = whole(body).await?;
         if body.is_empty() {
@@ -46,7 +46,7 @@ impl Fields {
     }
 
     /// Reads the form in the body of `request`; a parameter that is there twice is refused.
-    pub(super) async fn of_form(request: Request<Arriving>) -> Result<Self, Failure> {
+    pub(super) async fn of_form(request: Request<Body>) -> Result<Self, Failure> {
         let (head, body) = request.into_parts();
         if !is_media_type(&head.headers, "application/x-www-form-urlencoded") {
             return Err(Failure::malformed("the body must be a form"));
@@ -137,7 +137,7 @@ impl Fields {
     }
 }
 
-async fn whole(body: Arriving) -> Result<Bytes, Failure> {
+async fn whole(body: Body) -> Result<Bytes, Failure> {
     let collecting = timeout(BODY_WAIT, Limited::new(body, MAX_BODY).collect());
     match collecting.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

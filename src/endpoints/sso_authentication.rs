@@ -6,7 +6,7 @@ use super::{
     fields::Fields,
 };
 use crate::{
-    body::{Arriving, Body},
+    body::Body,
     config::{Callback, CallbackResponse, Flow, Pattern},
     failure::Failure,
     local_path::LocalPath,
@@ -28,7 +28,7 @@ struct Answer<'a> {
 impl Endpoints {
     pub(super) async fn sso_authentication(
         &self,
-        request: Request<Arriving>,
+        request: Request<Body>,
         visit: Visit<'_>,
     ) -> Result<Response<Body>, Failure> {
         let headers = request.headers().clone();

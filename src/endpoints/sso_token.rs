@@ -2,7 +2,7 @@
 use super::{Endpoints, Visit, answer::json, fields::Fields, note, remaining};
 use crate::{
     auth::{Fresh, Seen},
-    body::{Arriving, Body},
+    body::Body,
     config::{Flow, Pattern},
     failure::Failure,
     oidc::{Expect, Owner, Provider, TokenFault},
@@ -29,7 +29,7 @@ struct Answer<'a> {
 impl Endpoints {
     pub(super) async fn sso_token(
         &self,
-        request: Request<Arriving>,
+        request: Request<Body>,
         visit: Visit<'_>,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Failure> {

@@ -18,6 +18,7 @@ pub(super) struct KeySet {
 /// Tells one set of usable keys from another: whoever remembers that a token was good by this
 /// version may not know it of the next, from which the token's key may be gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
 pub struct KeysVersion([u8; 32]);
 
 impl KeysVersion {

@@ -27,7 +27,7 @@ pub struct AnswerBody {
     ahead: Option<Bytes>,
     body: Body,
     lease: Option<Lease>,
-    record: Option<Record>,
+    record: Option<Box<Record>>,
 }
 
 impl AnswerBody {
@@ -82,7 +82,7 @@ impl AnswerBody {
     }
 
     /// Writes the access line of `record` when the body has ended, or is dropped.
-    pub(super) fn recorded(mut self, mut record: Record) -> Self {
+    pub(super) fn recorded(mut self, mut record: Box<Record>) -> Self {
         // hyper drops the body of an answer to HEAD, and of a 304, unread.
         let is_sent = record.is_head()
             || record.status == StatusCode::NOT_MODIFIED
@@ -286,7 +286,7 @@ mod tests {
             now: SystemTime::UNIX_EPOCH,
         };
         let record = Record::new(&request, visit, Instant::now(), telemetry.clone());
-        drop(AnswerBody::from(Body::from("x")).recorded(record));
+        drop(AnswerBody::from(Body::from("x")).recorded(Box::new(record)));
         telemetry.flush();
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
     }

@@ -1,18 +1,19 @@
 //! To the SQL node and back: header hygiene, injection, one repetition after a refused token.
-use super::{AnswerBody, Proxy, X_REQUEST_ID};
+use super::{AnswerBody, Proxy, X_REQUEST_ID, repeat::Copy};
 use crate::{
     auth::Injection,
-    body::{Body, Kept, Outgoing},
+    body::{Body, Outgoing},
     cookie,
+    endpoints::Visit,
     failure::Failure,
     headers,
     request_id::RequestId,
     status::StatusOnly,
     telemetry::chain,
-    upstream::Answer,
+    upstream::{Answer, UpstreamError},
 };
-use http::{HeaderValue, Request, Response, StatusCode, Version, header, request::Parts};
-use std::time::{Duration, SystemTime};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use std::time::Duration;
 
 /// Longest answer, in bytes, that is looked into for an Ocient status: an envelope is shorter.
 const MAX_ENVELOPE: u64 = 2048;
@@ -28,7 +29,7 @@ const REFUSED_TOKEN: [i32; 5] = [-733, -1205, -1206, -1207, -1208];
 impl Proxy {
     /// The head as the SQL node gets it, but for the credential. What belongs to the client's
     /// connection is gone already.
-    pub(super) fn prepare(&self, mut request: Request<Body>, id: &RequestId) -> Request<Body> {
+    pub(super) fn prepare(&self, request: &mut Request<Body>, id: &RequestId) {
         let headers = request.headers_mut();
         if self.is_trusted {
             self.forwarded.append(headers);
@@ -45,17 +46,18 @@ impl Proxy {
             headers.insert(header::HOST, self.upstream.authority().clone());
         }
         *request.version_mut() = Version::HTTP_11;
-        frame_body(&mut request);
-        request
+        frame_body(request);
     }
 
     /// Sends a request on as it came; only our own cookies stay here.
     pub(super) async fn pass_through(
         &self,
-        mut request: Request<Body>,
+        mut request: Box<Request<Body>>,
+        id: &RequestId,
     ) -> Result<Response<AnswerBody>, Failure> {
         cookie::remove_ours(request.headers_mut());
-        self.send(request.map(outgoing)).await.map(finish)
+        let sent = self.upstream.send(Box::new(request.map(outgoing))).await;
+        sent.map(finish).map_err(|error| no_answer(&error, id))
     }
 
     /// Sends a request on with an Ocient token and no other credential. If the SQL node does
@@ -63,60 +65,60 @@ impl Proxy {
     /// whole body is still held.
     pub(super) async fn inject(
         &self,
-        request: Request<Body>,
+        mut request: Box<Request<Body>>,
         injection: Injection,
-        now: SystemTime,
+        visit: Visit<'_>,
     ) -> Result<Response<AnswerBody>, Failure> {
-        let (mut head, body) = request.into_parts();
-        for name in [
-            header::AUTHORIZATION,
-            header::COOKIE,
-            header::PROXY_AUTHORIZATION,
-        ] {
-            head.headers.remove(name);
-        }
-        let kept = Kept::default();
-        let body = outgoing(body).kept_in(kept.clone());
-        let answer = self.send_as(&head, body, &injection).await?;
-        let (answer, is_refused) = look_for_refusal(answer).await?;
-        if !is_refused {
-            return Ok(answer);
-        }
-        match (kept.whole(), self.shared.auth.renew(&injection, now).await) {
-            (Some(body), Ok(Some(renewed))) => {
-                let body = outgoing(Body::from(body));
-                let answer = self.send_as(&head, body, &renewed).await?;
-                Ok(without_cookies(finish(answer)))
-            }
-            _ => Ok(answer),
-        }
-    }
-
-    async fn send_as(
-        &self,
-        head: &Parts,
-        body: Outgoing,
-        injection: &Injection,
-    ) -> Result<Answer, Failure> {
-        let mut head = head.clone();
+        let headers = request.headers_mut();
+        headers.remove(header::COOKIE);
+        headers.remove(header::PROXY_AUTHORIZATION);
         let authorization = injection.token().authorization().clone();
-        head.headers.insert(header::AUTHORIZATION, authorization);
-        self.send(Request::from_parts(head, body)).await
+        headers.insert(header::AUTHORIZATION, authorization);
+        let (request, copy) = Copy::of(request.map(outgoing));
+        let answer = self.upstream.send(Box::new(request)).await;
+        let answer = answer.map_err(|error| no_answer(&error, visit.request_id))?;
+        let (answer, is_refused) = look_for_refusal(answer).await?;
+        match is_refused {
+            false => Ok(answer),
+            // Seldom, and large: a future of its own.
+            true => Box::pin(self.repeat(answer, copy, injection, visit)).await,
+        }
     }
 
-    async fn send(&self, request: Request<Outgoing>) -> Result<Answer, Failure> {
-        let id = request.headers().get(X_REQUEST_ID).cloned();
-        self.upstream.send(request).await.map_err(|error| {
-            let request_id = id.as_ref().and_then(|id| id.to_str().ok());
-            let (failure, error) = (Failure::from(&error), chain(&error));
-            match failure.is_incomplete_request() {
-                // Anybody can break off as often as he likes; nobody has to be woken for it.
-                true => tracing::debug!(request_id, error, "no whole request"),
-                false => tracing::warn!(request_id, error, "no answer"),
-            }
-            failure
-        })
+    /// Sends `copy` with a new token, and gives its answer instead of `refusal`, if both can be had.
+    async fn repeat(
+        &self,
+        refusal: Response<AnswerBody>,
+        copy: Copy,
+        injection: Injection,
+        visit: Visit<'_>,
+    ) -> Result<Response<AnswerBody>, Failure> {
+        let request = copy.whole();
+        let renewed = self.shared.auth.renew(injection, visit.now).await;
+        let (Some(mut request), Ok(Some(renewed))) = (request, renewed) else {
+            return Ok(refusal);
+        };
+        drop(refusal); // and with it, its connection
+        let authorization = renewed.token().authorization().clone();
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, authorization);
+        let sent = self.upstream.send(Box::new(request.map(outgoing))).await;
+        let answer = sent.map_err(|error| no_answer(&error, visit.request_id))?;
+        Ok(without_cookies(finish(answer)))
     }
+}
+
+/// What the client is told when the SQL node gave no answer.
+fn no_answer(error: &UpstreamError, id: &RequestId) -> Failure {
+    let (failure, error) = (Failure::from(error), chain(error));
+    let request_id = id.as_str();
+    match failure.is_incomplete_request() {
+        // Anybody can break off as often as he likes; nobody has to be woken for it.
+        true => tracing::debug!(request_id, error, "no whole request"),
+        false => tracing::warn!(request_id, error, "no answer"),
+    }
+    failure
 }
 
 fn outgoing(body: Body) -> Outgoing {
@@ -146,11 +148,17 @@ async fn look_for_refusal(answer: Answer) -> Result<(Response<AnswerBody>, bool)
         .read_ahead(ENVELOPE_WAIT)
         .await
         .map_err(|_| Failure::NodeBroke)?;
-    let is_refused = whole.is_some_and(|whole| {
-        serde_json::from_slice::<StatusOnly>(&whole)
-            .is_ok_and(|envelope| REFUSED_TOKEN.contains(&envelope.status.vendor_code))
-    });
+    let is_refused = whole.is_some_and(|whole| refuses_token(&whole));
     Ok((Response::from_parts(head, body), is_refused))
+}
+
+/// Whether an envelope's status says so. Most answers hold none of the numbers, so that a search
+/// for what they begin with saves reading them.
+fn refuses_token(envelope: &[u8]) -> bool {
+    let may = |text: &str| text.contains("-733") || text.contains("-120");
+    std::str::from_utf8(envelope).is_ok_and(may)
+        && serde_json::from_slice::<StatusOnly>(envelope)
+            .is_ok_and(|envelope| REFUSED_TOKEN.contains(&envelope.status.vendor_code))
 }
 
 /// Whether the answer may be nothing but an envelope: short JSON of known length.

@@ -10,7 +10,7 @@ use url::Url;
 ///
 /// # Errors
 /// The refusal.
-pub(super) fn check<B>(mut request: Request<B>, public_url: &Url) -> Result<Request<B>, Failure> {
+pub(super) fn check<B>(request: &mut Request<B>, public_url: &Url) -> Result<(), Failure> {
     match *request.method() {
         Method::CONNECT => return Err(Failure::malformed("this is no forward proxy")),
         // The SQL node's answer would repeat the injected credential.
@@ -31,12 +31,12 @@ pub(super) fn check<B>(mut request: Request<B>, public_url: &Url) -> Result<Requ
         let te = HeaderValue::from_static("trailers");
         request.headers_mut().insert(header::TE, te);
     }
-    check_single(&request)?;
-    take_authority(&mut request, public_url)?;
+    check_single(request)?;
+    take_authority(request, public_url)?;
     if request.version() == Version::HTTP_2 {
-        join_cookies(&mut request);
+        join_cookies(request);
     }
-    Ok(request)
+    Ok(())
 }
 
 /// Of two values, client and SQL node could each believe another one.
@@ -103,7 +103,8 @@ mod tests {
 
     fn checked(build: http::request::Builder) -> Result<Request<()>, Failure> {
         let public = Url::parse("https://sql0.example.com:8443").unwrap();
-        check(build.body(()).unwrap(), &public)
+        let mut request = build.body(()).unwrap();
+        check(&mut request, &public).map(|()| request)
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::{
     telemetry::{Access, CredentialKind, Outcome},
     upstream::Upstream,
 };
+use futures_util::FutureExt;
 use http::StatusCode;
 use hyper::service::service_fn;
 use std::{
@@ -33,10 +34,7 @@ impl Application for WorkerProxy {
     fn service(&self, peer: Peer) -> impl Handler<AnswerBody> + use<> {
         let proxy = Proxy::new(self.shared.clone(), self.upstream.clone(), peer);
         let proxy = Arc::new(proxy);
-        service_fn(move |request| {
-            let proxy = proxy.clone();
-            async move { Ok(proxy.handle(request).await) }
-        })
+        service_fn(move |request| proxy.clone().handle(request).map(Ok))
     }
 
     /// The line has no method and no path: nothing that the client sent is in it.

@@ -1,6 +1,7 @@
 //! Whether a connection has a request in hand, so that its reader knows which limit applies.
 use super::{AnswerBody, Handler, streams};
 use bytes::Bytes;
+use futures_util::TryFutureExt;
 use http::{Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use hyper::{
@@ -121,13 +122,12 @@ where
 {
     service_fn(move |request| {
         let running = activity.begin();
-        let answer = service.call(request);
-        async move {
-            Ok(answer.await?.map(|body| TrackedBody {
-                body,
-                _running: running,
-            }))
-        }
+        let track = |body| TrackedBody {
+            body,
+            _running: running,
+        };
+        // An `async` block would hold the other future twice, and it is moved a few times.
+        service.call(request).map_ok(|answer| answer.map(track))
     })
 }
 

@@ -7,7 +7,7 @@ use sidecar_testkit::{
 };
 
 /// Alice, an analyst, may use the retail database, bob, an admin, both; carol none.
-fn two_grants(settings: &mut Settings) {
+pub(crate) fn two_grants(settings: &mut Settings) {
     settings.grant("groups = ['analysts']\ndatabases = ['retail_*']");
     settings.grant("provider = 'corp'\nusers = ['bob']\ndatabases = ['*']");
     settings.set("sso", "default_database", "'retail_analytics'");

@@ -38,6 +38,7 @@ mod hygiene;
 mod hygiene_smuggling;
 mod identities;
 mod introspection;
+mod kept_connections;
 mod lies;
 mod lies_documents;
 mod lies_tokens;

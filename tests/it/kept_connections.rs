@@ -1,0 +1,160 @@
+//! A provider token again and again on one connection, which remembers it: nothing that ends or
+//! changes in between is missed.
+use crate::{
+    grants::two_grants,
+    site::{Settings, Site, assert_refused},
+};
+use serde_json::json;
+use sidecar_testkit::{
+    client::{Answer, Connection},
+    sql_node::{RETAIL, SYSTEM, Who},
+};
+use std::time::{Duration, Instant};
+
+/// One connection of each protocol.
+async fn connections(site: &Site) -> [Connection; 2] {
+    let client = site.client();
+    let http1 = client.connect(&site.origin()).await.unwrap();
+    [http1, client.http2().connect(&site.origin()).await.unwrap()]
+}
+
+async fn ask(connection: &Connection, token: &str) -> Answer {
+    let query = json!({"statement": "select 1"});
+    let query = connection.post("/v1/execute").bearer(token).json(query);
+    query.send().await.unwrap()
+}
+
+/// Shows the token until the connection remembers it.
+async fn get_known(connection: &Connection, token: &str) {
+    for turn in 0..3 {
+        let answer = ask(connection, token).await;
+        assert_eq!(answer.status, 200, "{turn}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn each_request_is_its_own_tokens_whatever_came_before() {
+    let site = Site::start().await;
+    let (alice, bob) = (site.id_token("alice"), site.id_token("bob"));
+    let session = site.session_of("carol", RETAIL).await;
+    let forged = format!("{}A", &alice[..alice.len() - 1]);
+    assert_ne!(forged, alice);
+    for connection in connections(&site).await {
+        get_known(&connection, &alice).await;
+        for (token, name) in [
+            (&bob, "bob"),
+            (&alice, "alice"),
+            (&session, "carol"),
+            (&alice, "alice"),
+        ] {
+            assert_eq!(ask(&connection, token).await.status, 200, "{name}");
+            let who = Who::Token(name.to_owned());
+            assert_eq!(site.node.last_request().credential, who);
+        }
+        assert_eq!(ask(&connection, &forged).await.status, 401, "forged");
+        let longer = format!("{alice}x");
+        assert_eq!(ask(&connection, &longer).await.status, 401, "longer");
+        let nobody = connection.get("/v1/execute?statement=select+1");
+        assert_eq!(nobody.send().await.unwrap().status, 401, "no credential");
+        assert_eq!(site.node.last_request().credential, Who::Anonymous);
+        let twice = connection.get("/v1/execute?statement=select+1");
+        let twice = twice.bearer(&alice).header("authorization", "Basic x");
+        assert_eq!(twice.send().await.unwrap().status, 400, "two credentials");
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_token_ends_with_its_expiry() {
+    let site = Site::with(|settings| settings.provider("clock_skew", "'0s'")).await;
+    let token = site.token(|token| token.expires_in(3));
+    let began = Instant::now();
+    let [http1, http2] = connections(&site).await;
+    get_known(&http2, &token).await;
+    for connection in [http1, http2] {
+        let refused = loop {
+            let answer = ask(&connection, &token).await;
+            if answer.status != 200 {
+                break answer;
+            }
+            assert!(began.elapsed() < Duration::from_secs(5), "it never ended");
+        };
+        assert_refused(&refused, 401, -1228, "expired");
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_token_ends_with_a_logout_at_the_provider() {
+    let site = Site::start().await;
+    for (connection, sid) in connections(&site).await.into_iter().zip(["s-1", "s-2"]) {
+        let token = site.token(|it| it.claim("sid", sid).issued_in(-5));
+        let other = site.token(|it| it.claim("sid", "s-3").issued_in(-5));
+        get_known(&connection, &other).await;
+        get_known(&connection, &token).await;
+        site.sign_out_at_provider(|it| it.claim("sid", sid)).await;
+        assert_refused(&ask(&connection, &token).await, 401, -1228, sid);
+        assert_eq!(ask(&connection, &other).await.status, 200, "{sid}");
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_token_ends_with_its_key() {
+    let site = Site::start().await;
+    let token = site.id_token("alice");
+    let connections = connections(&site).await;
+    for connection in &connections {
+        get_known(connection, &token).await;
+    }
+    site.provider.rotate_keys_and_drop();
+    // Of a key that is not known yet: the sidecar fetches the keys anew.
+    assert_eq!(site.query_as(&site.id_token("bob")).await.status, 200);
+    for connection in &connections {
+        assert_refused(&ask(connection, &token).await, 401, -1229, "withdrawn");
+    }
+}
+
+#[tokio::test]
+async fn grants_are_looked_up_for_every_request_of_a_remembered_token() {
+    let site = Site::with(two_grants).await;
+    let alice = site.id_token("alice");
+    for connection in connections(&site).await {
+        get_known(&connection, &alice).await;
+        for _ in 0..2 {
+            for (database, status) in [(RETAIL, 200), (SYSTEM, 403)] {
+                let path = format!("/v1/execute/{database}");
+                let query = json!({"statement": "select 1"});
+                let query = connection.post(&path).bearer(&alice).json(query);
+                assert_eq!(query.send().await.unwrap().status, status, "{database}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_tokens_ocient_token_is_replaced_when_the_node_forgets_it() {
+    let site = Site::start().await;
+    let token = site.id_token("alice");
+    for connection in connections(&site).await {
+        get_known(&connection, &token).await;
+        let exchanges = site.node.token_exchanges().sso_token;
+        site.node.forget_tokens();
+        get_known(&connection, &token).await;
+        assert_eq!(site.node.token_exchanges().sso_token, exchanges + 1);
+    }
+}
+
+/// A change of the configuration needs a new process, and connections of the old one end with it.
+#[tokio::test]
+async fn a_token_is_judged_by_the_configuration_in_force() {
+    let mut site = Site::start().await;
+    let token = site.id_token("alice");
+    let [before, _] = connections(&site).await;
+    get_known(&before, &token).await;
+    let only_bob = |settings: &mut Settings| settings.grant("users = ['bob']");
+    only_bob(&mut site.settings);
+    site.stop_sidecar().await;
+    site.start_sidecar().await;
+    let query = before.get("/v1/execute?statement=select+1").bearer(&token);
+    assert!(query.send().await.is_err(), "its process has ended");
+    let [after, _] = connections(&site).await;
+    assert_refused(&ask(&after, &token).await, 403, -719, "no longer granted");
+}
