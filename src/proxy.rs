@@ -16,7 +16,7 @@ use crate::{
     failure::Failure,
     headers::{ForwardedFields, forwarded_client},
     page::Reader,
-    request_id::RequestId,
+    request_id::RequestIds,
     route::{Endpoint, Route, Routes, Target},
     server::{Admission, Peer},
     telemetry::{Audit, AuditEvent, Telemetry},
@@ -66,6 +66,7 @@ pub struct Proxy {
     forwarded: ForwardedFields,
     is_trusted: bool,
     memo: Memo,
+    request_ids: RequestIds,
 }
 
 /// Joins the logs of client, sidecar and SQL node.
@@ -87,6 +88,7 @@ impl Proxy {
             forwarded: ForwardedFields::new(address),
             is_trusted,
             memo: Memo::default(),
+            request_ids: RequestIds::new(),
         }
     }
 
@@ -94,7 +96,7 @@ impl Proxy {
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<AnswerBody> {
         let (now, started) = (SystemTime::now(), Instant::now());
         let reader = Reader::of(request.headers());
-        let request_id = RequestId::of(request.headers().get(X_REQUEST_ID));
+        let request_id = self.request_ids.of(request.headers().get(X_REQUEST_ID));
         let client = self.client(request.headers());
         let visit = Visit {
             client,

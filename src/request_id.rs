@@ -1,41 +1,68 @@
 //! `RequestId`: what joins a client's error, the access line and the SQL node's log.
 use http::HeaderValue;
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
-/// Identifies one request: the client's own `X-Request-Id` if it is sane, else 128 random bits
-/// in hexadecimal.
+/// Identifies one request: the client's own `X-Request-Id` if it is sane, else 32 hexadecimal
+/// digits: 96 random bits, which the requests of one connection share, and their count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
+
+/// Gives the requests of one connection their identifiers. Random bits for each would cost more
+/// than reading its head.
+#[derive(Debug)]
+pub struct RequestIds {
+    connection: [u8; 12],
+    // Four thousand million requests on one connection would begin it anew.
+    count: AtomicU32,
+}
 
 /// Longest identifier taken over from a client: twice a UUID with room for a prefix. It is
 /// repeated in every log line.
 const MAX_LENGTH: usize = 96;
 
-impl RequestId {
-    /// The client's identifier, or a new one.
-    pub fn of(sent: Option<&HeaderValue>) -> Self {
-        match sent {
-            Some(value) if is_sane(value.as_bytes()) => Self(value.clone()),
-            _ => Self::random(),
+impl RequestIds {
+    /// For a new connection.
+    pub fn new() -> Self {
+        let mut connection = [0; 12];
+        // Only uniqueness is at stake: without randomness the identifiers are merely not unique.
+        let _unique = aws_lc_rs::rand::fill(&mut connection).is_ok();
+        Self {
+            connection,
+            count: AtomicU32::new(0),
         }
     }
 
-    fn random() -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut random = [0u8; 16];
-        // Only uniqueness is at stake: without randomness the identifier is merely not unique.
-        let _unique = aws_lc_rs::rand::fill(&mut random).is_ok();
-        let digits = random
-            .map(|byte| {
-                [
-                    DIGITS[usize::from(byte >> 4)],
-                    DIGITS[usize::from(byte & 15)],
-                ]
-            })
-            .concat();
-        Self(HeaderValue::from_bytes(&digits).expect("hexadecimal digits are visible ASCII"))
+    /// The client's identifier, or the next one.
+    pub fn of(&self, sent: Option<&HeaderValue>) -> RequestId {
+        match sent {
+            Some(value) if is_sane(value.as_bytes()) => RequestId(value.clone()),
+            _ => self.next(),
+        }
     }
 
+    fn next(&self) -> RequestId {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let count = self.count.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let mut digits = [0; 32];
+        let bytes = self.connection.iter().chain(&count);
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        RequestId(HeaderValue::from_bytes(&digits).expect("hexadecimal digits are visible ASCII"))
+    }
+}
+
+impl Default for RequestIds {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RequestId {
     /// For an `X-Request-Id` field.
     pub fn as_header(&self) -> &HeaderValue {
         &self.0
@@ -66,7 +93,7 @@ mod tests {
     #[test]
     fn a_sane_identifier_is_kept() {
         let sent = HeaderValue::from_static("req-7f:3/a+b=_.");
-        assert_eq!(RequestId::of(Some(&sent)).as_header(), &sent);
+        assert_eq!(RequestIds::new().of(Some(&sent)).as_header(), &sent);
     }
 
     #[test]
@@ -74,13 +101,18 @@ mod tests {
         let long = "a".repeat(MAX_LENGTH + 1);
         for text in ["", "a b", "<script>", "a\tb", "\"", "%0a", &long] {
             let sent = HeaderValue::from_str(text).unwrap();
-            let id = RequestId::of(Some(&sent));
+            let id = RequestIds::new().of(Some(&sent));
             assert_eq!(id.as_str().len(), 32, "{text:?}");
         }
     }
 
     #[test]
     fn two_are_never_alike() {
-        assert_ne!(RequestId::of(None), RequestId::of(None));
+        let (one, other) = (RequestIds::new(), RequestIds::new());
+        let ids: Vec<_> = [&one, &one, &other, &other].map(|ids| ids.of(None)).into();
+        for (number, id) in ids.iter().enumerate() {
+            assert!(!ids[..number].contains(id), "{id}");
+            assert_eq!(id.as_str().len(), 32, "{id}");
+        }
     }
 }

@@ -1,4 +1,5 @@
 //! What the sidecar says about its work: access lines, audit lines, diagnostics.
+mod access_json;
 mod line;
 mod visible;
 mod writer;
@@ -29,7 +30,10 @@ impl Telemetry {
 
     /// One line per request, when its answer has ended.
     pub fn access(&self, access: &Access<'_>) {
-        self.write(access);
+        match self.log.format {
+            LogFormat::Json => self.writer.line(&access_json::format(access)),
+            LogFormat::Text => self.write(access),
+        }
     }
 
     /// One line per sign-in, refusal, token exchange and logout.

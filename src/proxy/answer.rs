@@ -249,7 +249,10 @@ impl Drop for Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Log, LogFormat};
+    use crate::{
+        config::{Log, LogFormat},
+        request_id::RequestIds,
+    };
     use hyper_util::rt::TokioIo;
     use std::{
         io::{self, Write},
@@ -282,7 +285,7 @@ mod tests {
         let request = Request::builder().method(method).body(()).unwrap();
         let visit = Visit {
             client: IpAddr::from([192, 0, 2, 1]),
-            request_id: &RequestId::of(None),
+            request_id: &RequestIds::new().of(None),
             now: SystemTime::UNIX_EPOCH,
         };
         let record = Record::new(&request, visit, Instant::now(), telemetry.clone());

@@ -13,6 +13,7 @@ use crate::{
     upstream::{Answer, UpstreamError},
 };
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use memchr::memmem;
 use std::time::Duration;
 
 /// Longest answer, in bytes, that is looked into for an Ocient status: an envelope is shorter.
@@ -155,8 +156,8 @@ async fn look_for_refusal(answer: Answer) -> Result<(Response<AnswerBody>, bool)
 /// Whether an envelope's status says so. Most answers hold none of the numbers, so that a search
 /// for what they begin with saves reading them.
 fn refuses_token(envelope: &[u8]) -> bool {
-    let may = |text: &str| text.contains("-733") || text.contains("-120");
-    std::str::from_utf8(envelope).is_ok_and(may)
+    let may = |number: &str| memmem::find(envelope, number.as_bytes()).is_some();
+    (may("-733") || may("-120"))
         && serde_json::from_slice::<StatusOnly>(envelope)
             .is_ok_and(|envelope| REFUSED_TOKEN.contains(&envelope.status.vendor_code))
 }

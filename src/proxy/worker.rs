@@ -1,7 +1,7 @@
 //! The application of one worker: a `Proxy` for each connection, an access line for what is none.
 use super::{AnswerBody, Proxy, Shared};
 use crate::{
-    request_id::RequestId,
+    request_id::RequestIds,
     server::{Application, Handler, Peer},
     telemetry::{Access, CredentialKind, Outcome},
     upstream::Upstream,
@@ -42,7 +42,7 @@ impl Application for WorkerProxy {
         self.shared.telemetry.access(&Access {
             time: SystemTime::now(),
             kind: "access",
-            request_id: RequestId::of(None).as_str(),
+            request_id: RequestIds::new().of(None).as_str(),
             client: peer.address.ip().to_canonical(),
             method: "",
             path: "",

@@ -176,16 +176,25 @@ fn rfc3339<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::
     serializer.collect_str(&humantime::format_rfc3339_millis(*time))
 }
 
+/// With three decimals.
+pub(super) fn in_milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
 fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((time.as_secs_f64() * 1e6).round() / 1e3)
+    serializer.serialize_f64(in_milliseconds(*time))
 }
 
 /// A request's head may be 64 KiB; its log line need not.
 const MAX_TEXT: usize = 1024;
 
+/// As much of `text` as stands in a line.
+pub(super) fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT)]
+}
+
 fn cut<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    let end = text.floor_char_boundary(MAX_TEXT);
-    serializer.serialize_str(&text[..end])
+    serializer.serialize_str(shortened(text))
 }
 
 #[cfg(test)]
