@@ -10,12 +10,12 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, Version, header};
-use http_body::{Frame, SizeHint};
-use http_body_util::BodyExt;
+use http_body::{Body as _, Frame, SizeHint};
 use std::{
+    future::poll_fn,
     net::IpAddr,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, Instant, SystemTime},
 };
 use tokio::time::timeout;
@@ -48,26 +48,31 @@ impl AnswerBody {
     /// Reads what comes within `limit`; it is handed out later all the same. `None` if that is
     /// not the whole body. For bodies that are known to be short and without trailers.
     pub(super) async fn read_ahead(&mut self, limit: Duration) -> Result<Option<Bytes>, BodyError> {
-        let mut read = Bytes::new();
-        let reading = async {
-            while let Some(frame) = self.frame().await {
-                let Ok(data) = frame?.into_data() else {
-                    continue;
-                };
-                read = match read.is_empty() {
-                    true => data,
-                    false => [read.as_ref(), data.as_ref()].concat().into(),
-                };
-            }
-            Ok(())
+        // Nearly always all of it is there: then there is no need for a timer.
+        let ended = match poll_fn(|cx| Poll::Ready(self.poll_ahead(cx))).await {
+            Poll::Ready(ended) => Ok(ended),
+            Poll::Pending => Box::pin(timeout(limit, poll_fn(|cx| self.poll_ahead(cx)))).await,
         };
-        let ended = timeout(limit, reading).await;
-        self.ahead = Some(read.clone()).filter(|read| !read.is_empty());
         match ended {
-            Ok(Ok(())) => Ok(Some(read)),
+            Ok(Ok(())) => Ok(Some(self.ahead.clone().unwrap_or_default())),
             Ok(Err(error)) => Err(error),
             Err(_) => Ok(None),
         }
+    }
+
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        while let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            let Ok(data) = frame?.into_data() else {
+                continue;
+            };
+            let data = match self.ahead.take() {
+                None => data,
+                Some(read) => [read, data].concat().into(),
+            };
+            self.ahead = Some(data).filter(|data| !data.is_empty());
+        }
+        self.end();
+        Poll::Ready(Ok(()))
     }
 
     /// Claims the length of an answer 304, which is that of the body not sent (RFC 9110 section
@@ -253,6 +258,7 @@ mod tests {
         config::{Log, LogFormat},
         request_id::RequestIds,
     };
+    use http_body_util::BodyExt;
     use hyper_util::rt::TokioIo;
     use std::{
         io::{self, Write},

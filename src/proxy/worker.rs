@@ -34,7 +34,8 @@ impl Application for WorkerProxy {
     fn service(&self, peer: Peer) -> impl Handler<AnswerBody> + use<> {
         let proxy = Proxy::new(self.shared.clone(), self.upstream.clone(), peer);
         let proxy = Arc::new(proxy);
-        service_fn(move |request| proxy.clone().handle(request).map(Ok))
+        // In a box: hyper moves it a few times, over HTTP/2 into a task.
+        service_fn(move |request| Box::pin(proxy.clone().handle(request)).map(Ok))
     }
 
     /// The line has no method and no path: nothing that the client sent is in it.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use hyper::rt::Executor;
 use std::{
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::task_local;
+use tokio::{task::futures::TaskLocalFuture, task_local};
 use tracing::debug;
 
 /// What hyper runs its streams with. Each is a task that asks its answer's body for a frame when
@@ -37,7 +37,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        // The connection owns it: when that ends, so does every stream.
+        // It ends with its connection, on which its every read and write fails then.
         tokio::spawn(limited(stream, self.limit));
     }
 }
@@ -65,33 +65,43 @@ pub(super) fn polled<E>(frame: &Poll<Option<Result<Frame<Bytes>, E>>>) {
     });
 }
 
-async fn limited(stream: impl Future<Output = ()>, limit: Duration) {
-    let given = Arc::new(Given::default());
-    let mut stream = pin!(GIVEN.scope(given.clone(), stream));
-    let mut patience = Patience::new(limit);
-    std::future::poll_fn(|cx| poll_limited(stream.as_mut(), &given, &mut patience, cx)).await;
+/// A stream that ends when it has waited too long.
+struct Limited<F> {
+    /// In a box: what is spawned is moved a few times.
+    stream: Pin<Box<TaskLocalFuture<Arc<Given>, F>>>,
+    given: Arc<Given>,
+    patience: Patience,
 }
 
-fn poll_limited(
-    stream: Pin<&mut impl Future<Output = ()>>,
-    given: &Given,
-    patience: &mut Patience,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    if stream.poll(cx).is_ready() {
-        return Poll::Ready(());
+fn limited<F: Future<Output = ()>>(stream: F, limit: Duration) -> Limited<F> {
+    let given = Arc::new(Given::default());
+    Limited {
+        stream: Box::pin(GIVEN.scope(given.clone(), stream)),
+        given,
+        patience: Patience::new(limit),
     }
-    let is_new = given.is_new.swap(false, Relaxed);
-    let is_waiting = given.is_waiting.load(Relaxed);
-    if is_new || !is_waiting {
-        patience.renew();
+}
+
+impl<F: Future<Output = ()>> Future for Limited<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.stream.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let is_new = this.given.is_new.swap(false, Relaxed);
+        let is_waiting = this.given.is_waiting.load(Relaxed);
+        if is_new || !is_waiting {
+            this.patience.renew();
+        }
+        if !is_waiting {
+            return Poll::Pending;
+        }
+        this.patience.poll_wait(cx).map(|limit| {
+            debug!(?limit, "an HTTP/2 client took nothing of its answer");
+        })
     }
-    if !is_waiting {
-        return Poll::Pending;
-    }
-    patience.poll_wait(cx).map(|limit| {
-        debug!(?limit, "an HTTP/2 client took nothing of its answer");
-    })
 }
 
 #[cfg(test)]
