@@ -1,4 +1,4 @@
-"""Instructions per proxied request, by callgrind; see benches/compare/instructions."""
+"""Instructions and allocations per proxied request, by callgrind; see benches/compare/instructions."""
 import os
 import re
 import shutil
@@ -26,21 +26,31 @@ def main():
     scratch = Path(tempfile.mkdtemp(prefix="instructions-"))
     try:
         environment = prepare(scratch)
-        few, _ = total(environment, FEW)
-        many, profile = total(environment, MANY)
+        ours, profile = each(environment, "ocient-sidecar")
         if sys.argv[2:] == ["profile"]:
             print(subprocess.run(["callgrind_annotate", profile], capture_output=True, text=True).stdout)
+        bare, _ = each(environment, "bare-hyper")
     finally:
         machine.stop_all()
         shutil.rmtree(scratch, ignore_errors=True)
-    each = round((many - few) / (MANY - FEW))
+    found = {"instructions": ours["instructions"], "allocations": ours["allocations"],
+             "allocations beyond a bare hyper proxy's": ours["allocations"] - bare["allocations"]}
     if sys.argv[2:] == ["record"]:
-        record.write_text(f"{each}\n")
-        print(f"{each} instructions per request, recorded")
-        return
-    known = int(record.read_text())
-    print(f"{each} instructions per request, {each / known:.3f} of the {known} on record")
-    sys.exit(1 if each > known * MARGIN else 0)
+        record.write_text("".join(f"{name}: {count}\n" for name, count in found.items()))
+    known = dict(line.split(": ") for line in record.read_text().splitlines())
+    is_dearer = False
+    for name, count in found.items():
+        bound = int(known[name]) * (MARGIN if name == "instructions" else 1)
+        is_dearer |= count > bound
+        print(f"{count} {name} per request, at most {bound:.0f}{'  **too many**' * (count > bound)}")
+    sys.exit(1 if is_dearer else 0)
+
+
+def each(environment, name):
+    """What one further request costs a peer, and its profile."""
+    few, _ = total(environment, name, FEW)
+    many, profile = total(environment, name, MANY)
+    return {what: round((many[what] - few[what]) / (MANY - FEW)) for what in many}, profile
 
 
 def prepare(scratch):
@@ -49,12 +59,18 @@ def prepare(scratch):
     issuer = f"http://127.0.0.1:{port}"
     keys = Keys(scratch, os.environ["BENCH_TOOLS"])
     token = keys.tokens("rs256", issuer, 1, 0).read_text().strip()
-    wrapper = scratch / "sidecar"
-    wrapper.write_text('#!/bin/sh\nexec valgrind --tool=callgrind --quiet --callgrind-out-file=callgrind.out '
-                       f'"{os.environ["SIDECAR"]}" "$@"\n')
-    wrapper.chmod(0o755)
+    tools = scratch / "tools"
+    tools.mkdir()
+    for tool in Path(os.environ["BENCH_TOOLS"]).iterdir():
+        (tools / tool.name).symlink_to(tool)
+    for name, binary in (("sidecar", os.environ["SIDECAR"]), ("bare", (tools / "bare").resolve())):
+        wrapper = tools / name
+        wrapper.unlink(missing_ok=True)
+        wrapper.write_text('#!/bin/sh\nexec valgrind --tool=callgrind --quiet --callgrind-out-file=callgrind.out '
+                           f'"{binary}" "$@"\n')
+        wrapper.chmod(0o755)
     environment = dict(
-        os.environ, **keys.variables("ecdsa"), SIDECAR=str(wrapper), BENCH_SCRATCH=str(scratch), BENCH_ISSUER=issuer,
+        os.environ, **keys.variables("ecdsa"), SIDECAR=str(tools / "sidecar"), BENCH_TOOLS=str(tools), BENCH_SCRATCH=str(scratch), BENCH_ISSUER=issuer,
         BENCH_UPSTREAM=f"127.0.0.1:{port}", BENCH_UPSTREAM_PORT=str(port), BENCH_ORIGIN=issuer,
         BENCH_AUDIENCE=AUDIENCE, BENCH_INJECT=INJECTED, BENCH_TOKEN=token)
     origin = machine.spawn([f"{os.environ['BENCH_TOOLS']}/origin", port], EVERYWHERE, env=environment)
@@ -63,9 +79,9 @@ def prepare(scratch):
     return environment
 
 
-def total(environment, count):
-    """Instructions of a whole life of the sidecar with so many requests on one connection, and its profile."""
-    peer = Peer(Description("ocient-sidecar", {}), EVERYWHERE, environment, EVERYWHERE, PATIENCE)
+def total(environment, name, count):
+    """What a whole life of a peer costs with so many requests on one connection, and its profile."""
+    peer = Peer(Description(name, {}), EVERYWHERE, environment, EVERYWHERE, PATIENCE)
     result = peer.load("count", peer.at("/json"), count)
     if result.get("requests") != count:
         raise SystemExit(f"{result}; log: {peer.end_of_log()}")
@@ -73,12 +89,30 @@ def total(environment, count):
     try:
         peer.process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
-        raise SystemExit("the sidecar does not stop")
+        raise SystemExit(f"{name} does not stop")
     profile = peer.folder / "callgrind.out"
-    summary = re.search(r"^(?:summary|totals): (\d+)", profile.read_text(), re.M)
-    return int(summary.group(1)), profile
+    text = profile.read_text()
+    instructions = int(re.search(r"^(?:summary|totals): (\d+)", text, re.M).group(1))
+    return {"instructions": instructions, "allocations": allocations(text)}, profile
 
 
+def allocations(profile):
+    """How often memory was asked for, of whichever allocator. Names are numbered at their first appearance."""
+    names, called, calls = {}, None, 0
+    for line in profile.splitlines():
+        if match := FUNCTION.match(line):
+            kind, number, name = match.groups()
+            if name:
+                names[number] = name
+            if kind == "cfn":
+                called = names[number]
+        elif line.startswith("calls=") and ALLOCATOR.match(called):
+            calls += int(line[len("calls="):].split()[0])
+    return calls
+
+
+FUNCTION = re.compile(r"(fn|cfn)=\((\d+)\)(?: (.*))?")
+ALLOCATOR = re.compile(r"(_rjem_)?(malloc|mallocx|calloc|realloc|rallocx|aligned_alloc|posix_memalign)$")
 EVERYWHERE = ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0)))
 PATIENCE = 120  # seconds for its start and its end, which take so long under callgrind on a busy machine
 
