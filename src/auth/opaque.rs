@@ -365,3 +365,6 @@ const MAX_ASKED: usize = 32;
 
 /// Longest wait for a place among them: providers answer in a fraction of it.
 const MAX_WAIT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;

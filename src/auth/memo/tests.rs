@@ -1,8 +1,18 @@
 use super::*;
-use crate::{oidc::Identity, secret::Secret};
+use crate::{
+    config::Config,
+    http_client::HttpClient,
+    ocient::{OcientTokens, TokenEndpoints},
+    oidc::{ClientCredentials, Identity, Provider},
+    seal::KeyRing,
+    secret::Secret,
+    session::Sessions,
+    telemetry::Telemetry,
+};
 use http::HeaderValue;
 use serde_json::json;
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
+use tokio::runtime::Handle;
 
 fn bearer(token: &str) -> Arc<Bearer> {
     let expires_at = SystemTime::now() + Duration::from_secs(60);
@@ -60,4 +70,52 @@ fn never_prints_its_token() {
     let memo = Memo::default();
     memo.keep(bearer("t0ps3cret"), basis());
     assert!(!format!("{memo:?}").contains("t0ps3cret"));
+}
+
+/// With a provider that was never asked for its keys.
+async fn keyless() -> Authenticator {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[listen]\npublic_url = 'https://sql0.example.com:8443'\n\
+         [tls]\ncertificate = 'server.crt'\nprivate_key = 'server.key'\n\
+         [sql_node]\nurl = 'http://127.0.0.1:9'\n\
+         [sessions]\nstore = 'memory'\nkeys = 'keys'\n\
+         [[provider]]\nname = 'corp'\nclient_id = 'ocient'\nissuer = 'https://x'\n";
+    let config = Config::from_toml(text, "config.toml", folder.path()).unwrap();
+    let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(crypto)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let http = HttpClient::new(tls, Duration::from_secs(1), 1024);
+    let nothing = ClientCredentials::default();
+    let provider = Provider::new(&config.providers[0], nothing, http.clone());
+    let ring = Arc::new(KeyRing::open(&config.sessions.keys).unwrap());
+    let sessions = Sessions::open(&config.sessions, ring, None).await.unwrap();
+    let (control, telemetry) = (
+        Handle::current(),
+        Telemetry::new(config.log, std::io::sink()),
+    );
+    let node = TokenEndpoints::new(http, config.sql_node.url.clone(), Duration::from_secs(60));
+    let tokens = OcientTokens::new(node, 10, control.clone(), telemetry.clone());
+    let passwords = HashMap::new();
+    let providers = vec![provider];
+    Authenticator::new(
+        &config, passwords, providers, sessions, tokens, control, telemetry,
+    )
+}
+
+#[tokio::test]
+async fn a_token_is_not_remembered_when_there_are_no_keys_to_judge_it_by() {
+    let (authenticator, memo) = (keyless().await, Memo::default());
+    assert_eq!(authenticator.0.verified.forgotten(), basis().forgotten);
+    memo.keep(bearer("abc"), basis());
+    assert!(shows(&memo, &["Bearer abc"]));
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        header::AUTHORIZATION,
+        HeaderValue::from_static("Bearer abc"),
+    );
+    let remembered = authenticator.remembered(&memo, &headers, SystemTime::now());
+    assert!(remembered.is_none(), "by keys that nobody has");
 }
