@@ -1,5 +1,4 @@
-//! Back-channel logout: the relying-party tests of the OpenID Foundation by name, and what a
-//! provider's logout ends here.
+//! Back-channel logout: what a provider's logout ends here.
 use crate::site::{Settings, Site, assert_refused, note};
 use serde_json::json;
 use sidecar_testkit::{
@@ -9,7 +8,7 @@ use sidecar_testkit::{
 };
 
 /// What a good logout token has as its event.
-const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+pub(crate) const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 impl Site {
     /// A logout token for alice, changed by `change`.
@@ -40,39 +39,14 @@ impl Site {
     }
 }
 
-#[tokio::test]
-async fn rp_backchannel_rpinitlogout() {
-    let site = Site::start().await;
-    let client = site.signed_in_as("alice").await;
-    let token = site.session_cookie(&client);
-    assert_eq!(site.query_as(&token).await.status, 200);
-    site.sign_out_at_provider(|token| token).await;
-    assert_refused(&site.query_as(&token).await, 401, -1204, "after it");
-    let audit = |line: &serde_json::Value| line["event"] == "logout";
-    let lines = site.log.wait_for("audit", 1, audit).await;
-    assert_eq!(lines[0]["identity"], "alice");
-    assert_eq!(lines[0]["reason"], "signed out at the provider");
-    assert!(lines[0]["request_id"].is_string());
-}
-
-/// Every logout token that breaks one rule, by the suite's name where it has one.
+/// Every logout token that breaks one rule of which the suite has no test.
 #[tokio::test]
 async fn a_logout_token_that_breaks_a_rule_ends_nothing() {
     let site = Site::patient().await;
     let session = site.session_of("alice", RETAIL).await;
     let id_token = site.id_token("alice");
     type Change = fn(TokenBuilder) -> TokenBuilder;
-    let broken: [(&str, Change, i64); 20] = [
-        (
-            "rp-backchannel-rpinitlogout-lt-alg-none",
-            |it| it.signed_with(SignedWith::Nobody),
-            -1235,
-        ),
-        (
-            "rp-backchannel-rpinitlogout-lt-wrong-alg",
-            |it| it.signed_with(SignedWith::Secret(b"ocient-secret".to_vec())),
-            -1235,
-        ),
+    let broken: [(&str, Change, i64); 13] = [
         (
             "HS256 with the public key",
             |it| it.signed_with(SignedWith::PublicKeyAsSecret),
@@ -88,42 +62,12 @@ async fn a_logout_token_that_breaks_a_rule_ends_nothing() {
             |it| it.signed_with(SignedWith::AnotherKey),
             -1234,
         ),
-        (
-            "rp-backchannel-rpinitlogout-lt-wrong-aud",
-            |it| it.audience("another-client"),
-            -1233,
-        ),
         ("no aud", |it| it.without("aud"), -1233),
-        (
-            "rp-backchannel-rpinitlogout-lt-wrong-issuer",
-            |it| it.claim("iss", "https://evil.example"),
-            -1232,
-        ),
         ("no issuer", |it| it.without("iss"), -1235),
-        (
-            "rp-backchannel-rpinitlogout-lt-no-event",
-            |it| it.without("events"),
-            -1231,
-        ),
-        (
-            "rp-backchannel-rpinitlogout-lt-wrong-event",
-            |it| {
-                it.claim(
-                    "events",
-                    json!({"http://schemas.openid.net/event/other": {}}),
-                )
-            },
-            -1231,
-        ),
         ("event as text", |it| it.claim("events", EVENT), -1231),
         (
             "event without object",
             |it| it.claim("events", json!({EVENT: true})),
-            -1231,
-        ),
-        (
-            "rp-backchannel-rpinitlogout-lt-with-nonce",
-            |it| it.claim("nonce", "n"),
             -1231,
         ),
         ("no iat", |it| it.without("iat"), -1231),

@@ -2,37 +2,81 @@
 use ocient_sidecar::oidc::Rule;
 use std::{
     collections::BTreeSet,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 const CHECKS: &str = include_str!("../CHECKS.md");
 const README: &str = include_str!("../../README.md");
 
-/// Every function below `folder` that is a test or a method of one, by name.
-fn functions(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path: PathBuf = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("node_modules") {
-            functions(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let names = text.split("fn ").skip(1);
-            let names = names.filter_map(|rest| rest.split(['(', '<']).next());
-            found.extend(names.map(str::to_owned));
-            // Some are made by a macro, from their names and lies.
-            let made = text.lines().filter_map(|line| line.split_once(": Lie::"));
-            found.extend(made.map(|(name, _)| name.trim().to_owned()));
-        }
-    }
+/// The tests of this very program that are run: it lists them itself.
+fn tests_of_this_program() -> BTreeSet<String> {
+    let list = |more: &[&str]| {
+        let mut command = Command::new(env::current_exe().unwrap());
+        let list = command.args(["--list", "--format", "terse"]).args(more);
+        let text = String::from_utf8(list.output().unwrap().stdout).unwrap();
+        let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
+        let names = names.filter_map(|path| path.rsplit("::").next());
+        names.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    &list(&[]) - &list(&["--ignored"])
 }
 
-fn all_functions() -> BTreeSet<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found = BTreeSet::new();
-    functions(&root.join("src"), &mut found);
-    functions(&root.join("tests"), &mut found);
-    found
+/// A file, and those that its `mod` lines lead to, which are in `folder`.
+fn files(file: &Path, folder: &Path, found: &mut Vec<PathBuf>) {
+    let text = fs::read_to_string(file).unwrap();
+    for line in text.lines() {
+        let line = line.trim().trim_start_matches("pub ");
+        let name = line
+            .strip_prefix("mod ")
+            .and_then(|it| it.strip_suffix(';'));
+        if let Some(name) = name {
+            let below = folder.join(name);
+            files(&below.with_extension("rs"), &below, found);
+        }
+    }
+    found.push(file.to_owned());
+}
+
+/// The functions of a file that are marked as tests, but for those that are not run.
+fn marked_tests(text: &str) -> BTreeSet<String> {
+    let (mut tests, mut marks) = (BTreeSet::new(), Vec::new());
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[") {
+            marks.push(line);
+            continue;
+        }
+        let rest = line.strip_prefix("async ").unwrap_or(line);
+        let is_test = |mark: &&str| *mark == "#[test]" || mark.starts_with("#[tokio::test");
+        let is_ignored = |mark: &&str| mark.starts_with("#[ignore");
+        if let Some(rest) = rest.strip_prefix("fn ")
+            && marks.iter().any(is_test)
+            && !marks.iter().any(is_ignored)
+        {
+            tests.extend(rest.split('(').next().map(str::to_owned));
+        }
+        marks.clear();
+    }
+    tests
+}
+
+/// All tests that are run, by name.
+fn all_tests() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = Vec::new();
+    // Those of other programs cannot be listed here: not all of them are built with this one.
+    for root in ["src/lib.rs", "tests/e2e/main.rs", "tests/layers.rs"] {
+        let root = folder.join(root);
+        files(&root, root.parent().unwrap(), &mut sources);
+    }
+    assert!(sources.len() > 200, "only {} files", sources.len());
+    let mut tests = tests_of_this_program();
+    assert!(tests.len() > 300, "only {} are listed", tests.len());
+    for source in sources {
+        tests.extend(marked_tests(&fs::read_to_string(source).unwrap()));
+    }
+    tests
 }
 
 /// The words between backquotes that are names of tests: long, and of several words.
@@ -57,8 +101,18 @@ fn rows(text: &'static str, heading: &str) -> Vec<Vec<&'static str>> {
 }
 
 #[test]
+fn a_function_is_a_test_only_if_it_is_marked_and_run() {
+    let text = "#[test]\nfn one() {}\n\
+         #[tokio::test(start_paused = true)]\n#[should_panic]\nasync fn two() {}\n\
+         #[test]\n#[ignore = \"slow\"]\nfn three() {}\n\
+         #[test]\n\nfn four() {}\nfn five() {}\n#[cfg(test)]\nfn six() {}\n";
+    let expected = ["one", "two"].map(str::to_owned);
+    assert_eq!(marked_tests(text), BTreeSet::from(expected));
+}
+
+#[test]
 fn every_test_that_is_named_exists() {
-    let (named, exist) = (named_tests(CHECKS), all_functions());
+    let (named, exist) = (named_tests(CHECKS), all_tests());
     assert!(named.len() > 100, "only {} are named", named.len());
     for name in named {
         assert!(exist.contains(name), "there is no test {name}");
@@ -68,7 +122,7 @@ fn every_test_that_is_named_exists() {
 #[test]
 fn every_relying_party_test_is_in_the_table() {
     let named = named_tests(CHECKS);
-    let exist = all_functions();
+    let exist = all_tests();
     let tests = exist.iter().filter(|name| name.starts_with("rp_"));
     let missing: Vec<&String> = tests
         .filter(|name| !named.contains(name.as_str()))
@@ -90,6 +144,39 @@ fn every_rule_for_tokens_has_its_row_with_tests_and_with_its_source() {
     for (rule, (tested, shown)) in Rule::ALL.into_iter().zip(tested.iter().zip(&shown)) {
         assert!(!named_tests(tested[2]).is_empty(), "{rule:?} has no test");
         assert_eq!(shown[2], rule.source(), "{rule:?} in README.md");
+    }
+}
+
+/// What is checked on the ways to a token and its end.
+const PARTS: [&str; 14] = [
+    "metadata",
+    "keys",
+    "PKCE",
+    "state",
+    "nonce",
+    "issuer of the answer",
+    "redirect",
+    "client",
+    "refresh",
+    "device",
+    "introspection",
+    "userinfo",
+    "logout token",
+    "back from logout",
+];
+
+#[test]
+fn every_part_of_the_flows_has_its_row_with_tests_and_with_its_source() {
+    let (tested, shown) = (rows(CHECKS, "part"), rows(README, "part"));
+    let names = |rows: &[Vec<&'static str>]| rows.iter().map(|row| row[0]).collect::<Vec<_>>();
+    assert_eq!(names(&tested), PARTS, "tests/CHECKS.md");
+    assert_eq!(names(&shown), PARTS, "README.md");
+    for (tested, shown) in tested.iter().zip(&shown) {
+        assert!(!named_tests(tested[1]).is_empty(), "{tested:?} has no test");
+        let source = shown[2];
+        let is_document = source.starts_with("RFC ") || source.starts_with("OpenID Connect ");
+        let names_section = source.contains(" section ") || source.contains(" sections ");
+        assert!(is_document && names_section, "{shown:?} has no source");
     }
 }
 

@@ -12,10 +12,10 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use tempfile::TempDir;
 
 /// Files of the operator: the key and certificate of the application.
-struct Files(TempDir);
+pub(crate) struct Files(TempDir);
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -35,19 +35,19 @@ impl Files {
         settings.provider("client_certificate", &certificate);
     }
 
-    fn put_key(&self, pair: &KeyPair, settings: &mut Settings) {
+    pub(crate) fn put_key(&self, pair: &KeyPair, settings: &mut Settings) {
         let key = self.put("client.key", &pair.serialize_pem());
         settings.no_provider("client_secret");
         settings.provider("client_key", &format!("{{ file = {key} }}"));
     }
 }
 
-fn key_pair() -> KeyPair {
+pub(crate) fn key_pair() -> KeyPair {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap()
 }
 
 /// The public half as a JWK set.
-fn public(pair: &KeyPair) -> Value {
+pub(crate) fn public(pair: &KeyPair) -> Value {
     let (x, y) = pair.public_key_raw()[1..].split_at(32);
     let text = |number: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(number);
     let key = json!({"kty": "EC", "crv": "P-256", "alg": "ES256", "x": text(x), "y": text(y)});
@@ -55,7 +55,7 @@ fn public(pair: &KeyPair) -> Value {
 }
 
 /// A site whose provider knows `client` alone and speaks of these methods.
-async fn site(client: ClientEntry, change: impl FnOnce(&mut Settings)) -> Site {
+pub(crate) async fn site(client: ClientEntry, change: impl FnOnce(&mut Settings)) -> Site {
     let mut options = ProviderOptions::new(&authority());
     options.asks_certificates = client.certificate.is_some();
     options.auth_methods = client.auth_method.clone().into_iter().collect();
@@ -65,7 +65,7 @@ async fn site(client: ClientEntry, change: impl FnOnce(&mut Settings)) -> Site {
 
 /// Asserts that a sign-in succeeds, and that its refresh token is revoked at logout: the
 /// client was believed at both endpoints.
-async fn assert_accepted(site: &Site, way: &str) {
+pub(crate) async fn assert_accepted(site: &Site, way: &str) {
     for _ in 0..2 {
         let client = site.signed_in_as("alice").await;
         let revoked = site.provider.fetches(Endpoint::Revoke);
@@ -81,7 +81,7 @@ async fn assert_accepted(site: &Site, way: &str) {
 }
 
 /// Asserts that nobody is signed in because the provider does not believe the client.
-async fn assert_refused_client(site: &Site, way: &str) {
+pub(crate) async fn assert_refused_client(site: &Site, way: &str) {
     let client = site.client();
     let back = site.nearly_signed_in(&client).await;
     let answer = client.get(back.as_str()).send().await.unwrap();

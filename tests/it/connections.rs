@@ -1,5 +1,5 @@
 //! OAuth connections: a program connects with its key, its owner reads, and it ends.
-use crate::site::{LOGIN_COOKIE, Site, note, parameter};
+use crate::site::{LOGIN_COOKIE, Settings, Site, note, parameter};
 use serde_json::{Value, json};
 use sidecar_testkit::{
     client::{Answer, Client},
@@ -16,21 +16,23 @@ pub(crate) const CALLBACK: &str = "/hub/integrations/oauth-callback";
 pub(crate) const ALL: &str = "/hub/integrations/oauth-connections";
 pub(crate) const CORP: &str = "/hub/integrations/corp/oauth-connections";
 
+/// A connection callback, and the keys.
+pub(crate) fn with_connections(settings: &mut Settings) {
+    settings.set("sessions", "store", "'embedded'");
+    settings.more(&format!(
+        "[[callback]]\npath = '/v1/callback'\n\
+         [[callback]]\npath = '{CALLBACK}'\nresponse = 'connection'\n\
+         [[api_key]]\nname = 'etl'\nsecret = {{ file = 'etl-key' }}\nowner = 'etl'\n\
+         [[api_key]]\nname = 'crm'\nsecret = {{ file = 'crm-key' }}\nowner = 'crm'\n"
+    ));
+}
+
 /// A site with a connection callback, whose provider's access tokens live for `life`.
 pub(crate) async fn connecting(life: Duration) -> Site {
     let mut options = ProviderOptions::new(&crate::site::authority());
     options.access_token_life = life;
     let provider = Provider::start(options);
-    let site = Site::with_parts(provider, SqlNodeOptions::default(), |settings| {
-        settings.set("sessions", "store", "'embedded'");
-        settings.more(&format!(
-            "[[callback]]\npath = '/v1/callback'\n\
-             [[callback]]\npath = '{CALLBACK}'\nresponse = 'connection'\n\
-             [[api_key]]\nname = 'etl'\nsecret = {{ file = 'etl-key' }}\nowner = 'etl'\n\
-             [[api_key]]\nname = 'crm'\nsecret = {{ file = 'crm-key' }}\nowner = 'crm'\n"
-        ));
-    });
-    let site = site.await;
+    let site = Site::with_parts(provider, SqlNodeOptions::default(), with_connections).await;
     note(ETL);
     note(CRM);
     let callback = site.url(CALLBACK);

@@ -1,8 +1,13 @@
 //! Sign-in on another device: guesses, floods, and codes that are somebody else's.
-use crate::site::{Site, assert_refused, device_site};
+use crate::site::{Site, assert_refused, authority, device_site, note};
 use futures_util::future::join_all;
 use serde_json::json;
-use sidecar_testkit::{client::Answer, sql_node::RETAIL};
+use sidecar_testkit::{
+    client::{Answer, Connection},
+    provider::{Provider, ProviderOptions},
+    sql_node::{RETAIL, SqlNodeOptions},
+};
+use std::{collections::HashSet, time::Duration};
 
 async fn verify_from(site: &Site, address: &str, code: &str) -> Answer {
     let client = site.client().from_address(address.parse().unwrap());
@@ -61,4 +66,48 @@ async fn one_address_has_twenty_grants_and_leaves_room_for_others() {
     let url = site.url("/v1/sso_device_grant");
     let answer = other.post(&url).json(json!({})).send().await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// A provider that is asked about each grant so seldom that nobody else has to wait.
+async fn seldom_asked() -> Site {
+    let options = ProviderOptions {
+        device_interval: Duration::from_secs(600),
+        ..ProviderOptions::new(&authority())
+    };
+    Site::with_parts(Provider::start(options), SqlNodeOptions::default(), |_| {}).await
+}
+
+#[tokio::test]
+async fn a_thousand_grants_wait_and_one_more_is_told_to_come_back() {
+    let site = seldom_asked().await;
+    let begin = |connection: &Connection| connection.post("/v1/sso_device_grant").json(json!({}));
+    let mut codes = HashSet::new();
+    for number in 0..50 {
+        let client = site.client().from_address([127, 0, 1, number].into());
+        let connection = client.http2().connect(&site.origin()).await.unwrap();
+        for answer in join_all((0..20).map(|_| begin(&connection).send())).await {
+            let answer = answer.unwrap();
+            assert_eq!(answer.status, 200, "{number}: {}", answer.text());
+            let code = answer.json()["user_code"].as_str().unwrap().to_owned();
+            note(&code);
+            codes.insert(code);
+        }
+    }
+    assert_eq!(codes.len(), 1000);
+    for address in ["127.0.2.1", "127.0.2.2"] {
+        let client = site.client().from_address(address.parse().unwrap());
+        let connection = client.connect(&site.origin()).await.unwrap();
+        let answer = begin(&connection).send().await.unwrap();
+        assert_refused(&answer, 503, -206, address);
+        assert_eq!(answer.header("retry-after"), Some("5"), "{address}");
+        let text = "too many sign-ins with a device code wait; try again later";
+        assert!(answer.text().contains(text), "{}", answer.text());
+    }
+    assert_eq!(site.provider.fetches("device_authorization"), 1000);
+    // Whoever has used up the room of an address is told so, and everybody else still signs in.
+    let client = site.client().from_address([127, 0, 1, 0].into());
+    let url = site.url("/v1/sso_device_grant");
+    let answer = client.post(&url).json(json!({})).send().await.unwrap();
+    assert_refused(&answer, 429, -1100, "the address has twenty");
+    site.signed_in_as("alice").await;
 }

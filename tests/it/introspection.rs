@@ -9,7 +9,7 @@ use sidecar_testkit::{
 };
 
 /// A provider of opaque tokens, and an account for whoever it lets in.
-async fn site(change: impl FnOnce(&mut Settings)) -> Site {
+pub(crate) async fn site(change: impl FnOnce(&mut Settings)) -> Site {
     let mut options = ProviderOptions::new(&authority());
     options.opaque_access_tokens = true;
     let provider = Provider::start(options);
@@ -23,7 +23,7 @@ async fn site(change: impl FnOnce(&mut Settings)) -> Site {
     .await
 }
 
-fn opaque(site: &Site, user: &str) -> String {
+pub(crate) fn opaque(site: &Site, user: &str) -> String {
     let token = site.provider.access_token("ocient", user);
     note(&token);
     assert!(!token.contains('.'), "a token that is no JWT");
@@ -36,7 +36,7 @@ async fn sso_token(site: &Site, token: &str) -> Answer {
     site.sso_token(body).await
 }
 
-fn asked(site: &Site) -> usize {
+pub(crate) fn asked(site: &Site) -> usize {
     site.provider.fetches("introspect")
 }
 

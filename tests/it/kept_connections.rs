@@ -4,10 +4,10 @@ use crate::{
     grants::two_grants,
     site::{Settings, Site, assert_refused},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use sidecar_testkit::{
     client::{Answer, Connection},
-    sql_node::{RETAIL, SYSTEM, Who},
+    sql_node::{Endpoint, RETAIL, SYSTEM, Who},
 };
 use std::time::{Duration, Instant};
 
@@ -128,6 +128,79 @@ async fn grants_are_looked_up_for_every_request_of_a_remembered_token() {
             }
         }
     }
+}
+
+/// Asks which database it is in; whose Ocient token the node saw, and which.
+async fn ask_in(
+    site: &Site,
+    connection: &Connection,
+    database: &str,
+    token: &str,
+) -> (Who, String) {
+    let query = json!({"statement": "select current_database() as name", "format": "collection"});
+    let path = format!("/v1/execute/{database}");
+    let answer = connection.post(&path).bearer(token).json(query).send();
+    let answer = answer.await.unwrap();
+    assert_eq!(answer.status, 200, "{database}: {}", answer.text());
+    assert_eq!(answer.json()["data"][0]["name"], database);
+    let seen = site.node.last_request();
+    let sent = seen.header("authorization").unwrap().to_owned();
+    (seen.credential, sent)
+}
+
+/// The databases that provider tokens were exchanged for, in order.
+fn exchanged(site: &Site) -> Vec<Value> {
+    let requests = site.node.requests().into_iter();
+    let exchanges = requests.filter(|request| request.endpoint == Endpoint::SsoToken);
+    exchanges.map(|it| it.json()["database"].clone()).collect()
+}
+
+#[tokio::test]
+async fn a_remembered_token_has_an_ocient_token_of_its_own_for_each_database() {
+    for is_http2 in [false, true] {
+        let site = Site::with(two_grants).await;
+        let bob = site.id_token("bob");
+        let [http1, http2] = connections(&site).await;
+        let connection = if is_http2 { http2 } else { http1 };
+        get_known(&connection, &bob).await;
+        let retail = ask_in(&site, &connection, RETAIL, &bob).await;
+        let system = ask_in(&site, &connection, SYSTEM, &bob).await;
+        assert_ne!(retail.1, system.1, "one for two databases");
+        for turn in 0..3 {
+            for (database, expected) in [(RETAIL, &retail), (SYSTEM, &system)] {
+                let seen = ask_in(&site, &connection, database, &bob).await;
+                assert_eq!(&seen, expected, "{database} {turn}, http2: {is_http2}");
+            }
+        }
+        assert_eq!(retail.0, Who::Token("bob".to_owned()));
+        assert_eq!(exchanged(&site), [RETAIL, SYSTEM], "http2: {is_http2}");
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_token_uses_the_account_of_each_database() {
+    let site = Site::with(|settings| {
+        settings.login_mode();
+        settings.more(
+            "[[account]]\nname = 'root'\nusername = 'admin@system'\n\
+             password = { file = 'admin-password' }",
+        );
+        settings.set("sso", "default_database", "'retail_analytics'");
+        settings.grant("databases = ['retail_*']\naccount = 'analyst'");
+        settings.grant("databases = ['system']\naccount = 'root'");
+    })
+    .await;
+    let bob = site.id_token("bob");
+    for connection in connections(&site).await {
+        get_known(&connection, &bob).await;
+        for turn in 0..3 {
+            for (database, account) in [(RETAIL, "analyst"), (SYSTEM, "admin")] {
+                let (who, _) = ask_in(&site, &connection, database, &bob).await;
+                assert_eq!(who, Who::Token(account.to_owned()), "{database} {turn}");
+            }
+        }
+    }
+    assert_eq!(site.node.token_exchanges().login, 2, "one for each account");
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn doubled_parameters_on_the_way_back_are_refused_before_the_code_goes_out
 async fn odd_but_honest_key_sets_and_tokens_are_understood() {
     for lies in [
         vec![Lie::ThousandKeys],
-        vec![Lie::MegabyteOfKeys],
+        vec![Lie::BytesOfKeys(1_000_000)],
         vec![Lie::DuplicateKeyIds],
         vec![Lie::UnusableKeys],
         vec![Lie::EndlessExpiry],

@@ -189,3 +189,39 @@ async fn a_token_known_as_good_outlives_a_rotation_that_keeps_its_key() {
         "judged, not exchanged again"
     );
 }
+
+/// The largest key set that is read, in bytes.
+const LARGEST: usize = 1024 * 1024;
+
+#[tokio::test]
+async fn keys_of_a_megabyte_are_used_and_a_byte_more_leaves_the_old_ones_in_use() {
+    let provider = Provider::start(ProviderOptions::new(&authority()));
+    provider.lie(Lie::BytesOfKeys(LARGEST));
+    // The account's: the node's own reader may be stricter.
+    let site = Site::with_parts(provider, SqlNodeOptions::default(), |settings| {
+        settings.login_mode();
+        settings.set("sso", "default_database", "'retail_analytics'");
+        settings.grant("account = 'analyst'");
+    })
+    .await;
+    let session = site.session_of("alice", "retail_analytics").await;
+    assert_eq!(site.provider.fetches("jwks"), 1);
+    site.provider.be_honest();
+    site.provider.lie(Lie::BytesOfKeys(LARGEST + 1));
+    let unknown = site.token(|token| token.header("kid", "unknown"));
+    let refused = site.exchange(&unknown).await;
+    assert_refused(&refused, 502, -1222, "a byte too many");
+    assert_eq!(site.provider.fetches("jwks"), 2);
+    for user in ["alice", "bob"] {
+        site.signed_in_as(user).await;
+        let token = site.id_token(user);
+        assert_eq!(site.exchange(&token).await.status, 200, "{user}");
+        assert_eq!(site.query_as(&token).await.status, 200, "{user}");
+    }
+    assert_eq!(site.query_as(&session).await.status, 200);
+}
+
+#[tokio::test]
+async fn keys_of_a_byte_more_than_a_megabyte_are_never_used() {
+    assert_bounded(Lie::BytesOfKeys(LARGEST + 1), 502, -1222).await;
+}

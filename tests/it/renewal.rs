@@ -1,18 +1,15 @@
 //! Provider refresh tokens: one refresh for all, rotation followed, and what ends a session.
 use crate::site::{Settings, Site, assert_refused, authority, note};
-use futures_util::future::join_all;
-use http::StatusCode;
-use serde_json::json;
 use sidecar_testkit::{
     client::Answer,
     provider::{Lie, Provider, ProviderOptions, User},
-    sql_node::{CannedAnswer, Endpoint, Misbehaviour, SqlNodeOptions},
+    sql_node::SqlNodeOptions,
 };
 use std::time::Duration;
 
 /// A site whose provider's ID tokens are to be renewed as soon as they are there. (They count for
 /// a clock skew of a minute still.)
-async fn short_lived(change: impl FnOnce(&mut Settings)) -> Site {
+pub(crate) async fn short_lived(change: impl FnOnce(&mut Settings)) -> Site {
     let provider = Provider::start(ProviderOptions {
         id_token_life: Duration::ZERO,
         ..ProviderOptions::new(&authority())
@@ -22,12 +19,12 @@ async fn short_lived(change: impl FnOnce(&mut Settings)) -> Site {
 
 impl Site {
     /// A session of alice from a browser's sign-in, which brings a refresh token.
-    async fn refreshable(&self) -> String {
+    pub(crate) async fn refreshable(&self) -> String {
         let client = self.signed_in_as("alice").await;
         self.session_cookie(&client)
     }
 
-    async fn refresh(&self, session: &str) -> Answer {
+    pub(crate) async fn refresh(&self, session: &str) -> Answer {
         let post = self.post_as(session, "/v1/token_refresh");
         post.send().await.unwrap()
     }
@@ -40,7 +37,7 @@ impl Site {
     }
 
     /// The refresh token of the last request to the provider that had one.
-    fn used_refresh_token(&self) -> String {
+    pub(crate) fn used_refresh_token(&self) -> String {
         let request = self.provider.last_request("token").unwrap();
         let token = request.parameter("refresh_token").unwrap().to_owned();
         note(&token);
@@ -48,64 +45,13 @@ impl Site {
     }
 
     /// Signs the session out; the refresh token that the provider is told to revoke.
-    async fn revoked_refresh_token(&self, session: &str) -> String {
+    pub(crate) async fn revoked_refresh_token(&self, session: &str) -> String {
         let answer = self.post_as(session, "/v1/logout").send().await.unwrap();
         assert_eq!(answer.status, 200, "{}", answer.text());
         self.provider.reached("revoke", 1).await;
         let request = self.provider.last_request("revoke").unwrap();
         request.parameter("token").unwrap().to_owned()
     }
-}
-
-#[tokio::test]
-async fn two_hundred_requests_without_a_good_token_refresh_once_and_all_succeed() {
-    let site = short_lived(|_| {}).await;
-    // The SQL node's first token has ended when it comes.
-    let ended = json!({"id_token": "ended", "expires_in": 0});
-    let ended = CannedAnswer::status(StatusCode::OK).body(ended.to_string());
-    site.node
-        .misbehave(Endpoint::SsoToken, 1, Misbehaviour::Answer(ended));
-    let session = site.refreshable().await;
-    let asked = site.provider.fetches("token");
-    site.provider.hold("token");
-    let client = site.client().http2().connect(&site.origin()).await.unwrap();
-    let queries = (0..200).map(|_| {
-        let body = json!({"statement": "select 1"});
-        client
-            .post("/v1/execute")
-            .bearer(&session)
-            .json(body)
-            .send()
-    });
-    let release = async {
-        site.provider.reached("token", asked + 1).await;
-        site.provider.release("token");
-    };
-    let (answers, ()) = tokio::join!(join_all(queries), release);
-    for answer in answers {
-        let answer = answer.unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.text());
-    }
-    assert_eq!(site.provider.fetches("token"), asked + 1);
-    assert_eq!(site.query_as(&session).await.status, 200);
-    assert_eq!(site.provider.fetches("token"), asked + 1, "it is new yet");
-    let used = site.used_refresh_token();
-    let newest = site.revoked_refresh_token(&session).await;
-    assert_ne!(used, newest, "the provider's new one took its place");
-}
-
-#[tokio::test]
-async fn two_hundred_token_refreshes_at_once_ask_the_provider_once() {
-    let site = Site::start().await;
-    let session = site.refreshable().await;
-    let asked = site.provider.fetches("token");
-    let client = site.client().http2().connect(&site.origin()).await.unwrap();
-    let refresh = || client.post("/v1/token_refresh").bearer(&session).send();
-    for answer in join_all((0..200).map(|_| refresh())).await {
-        let answer = answer.unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.text());
-    }
-    assert_eq!(site.provider.fetches("token"), asked + 1);
 }
 
 #[tokio::test]

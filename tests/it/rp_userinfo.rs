@@ -55,3 +55,26 @@ async fn rp_userinfo_bearer_header() {
     assert!(asked.query.is_empty(), "no token in a URL");
     assert!(asked.form.is_empty(), "nor in a form");
 }
+
+/// A userinfo that comes as a JWT is not supported: nobody in, and nothing taken from it.
+async fn refuses_answers(lie: Lie) {
+    let site = groupless(|settings| {
+        settings.set("limits", "failed_signins_per_client", "1000000");
+    })
+    .await;
+    assert_signs_in(&site).await;
+    let asked = site.provider.fetches("userinfo");
+    let lies = [Lie::TokensLack("groups"), lie];
+    assert_no_sign_in(&site, &lies, 502, -1222).await;
+    assert_eq!(site.provider.fetches("userinfo"), asked + 1);
+}
+
+#[tokio::test]
+async fn rp_userinfo_sig() {
+    refuses_answers(Lie::SignedUserinfo).await;
+}
+
+#[tokio::test]
+async fn rp_userinfo_enc() {
+    refuses_answers(Lie::EncryptedUserinfo).await;
+}

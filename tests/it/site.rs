@@ -305,6 +305,7 @@ fn write_files(folder: &Path) {
         ("ca.crt", authority().ca_pem().as_str()),
         ("client-secret", "ocient-secret"),
         ("analyst-password", "insights"),
+        ("admin-password", "admin"),
         ("etl-key", "key-of-etl-0123456789abcdef"),
         ("crm-key", "key-of-crm-0123456789abcdef\n"),
     ] {

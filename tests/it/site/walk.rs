@@ -1,5 +1,5 @@
 //! A sign-in taken step by step, and other things that many tests do.
-use super::{Site, secrets::note};
+use super::{Settings, Site, secrets::note};
 use serde_json::{Value, json};
 use sidecar_testkit::{
     client::{Answer, Client, RequestBuilder},
@@ -21,8 +21,12 @@ impl Site {
     }
 
     /// As [`Self::patient`], for clients that make their credentials up.
-    pub(crate) async fn fuzzed() -> Self {
-        let mut site = Self::patient().await;
+    pub(crate) async fn fuzzed(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut site = Self::with(|settings| {
+            settings.set("limits", "failed_signins_per_client", "1000000");
+            change(settings);
+        })
+        .await;
         site.is_fuzzed = true;
         site
     }

@@ -41,6 +41,13 @@ pub(crate) fn userinfo(state: &State, call: &Recorded) -> Reply {
             Lie::SignedUserinfo => {
                 return reply(StatusCode::OK, "application/jwt", "e30.e30.c2ln");
             }
+            Lie::EncryptedUserinfo => {
+                return reply(
+                    StatusCode::OK,
+                    "application/jwt",
+                    "e30.a2V5.aXY.dGV4dA.dGFn",
+                );
+            }
             _ => {}
         }
     }

@@ -18,7 +18,7 @@ pub(crate) fn answer(state: &State) -> Reply {
             Lie::SingleKey => keys.retain(|key| key["alg"] == state.algorithm.name()),
             Lie::KeysWithoutIds => keys.iter_mut().for_each(|key| key["kid"] = Value::Null),
             Lie::UnusableKeys => keys.splice(0..0, unusable_keys()).for_each(drop),
-            Lie::MegabyteOfKeys => padding = "x".repeat(1_000_000),
+            Lie::BytesOfKeys(count) => padding = "x".repeat(*count),
             Lie::FiveMegabytesOfKeys => padding = "x".repeat(5 * 1024 * 1024),
             Lie::NoKeys => keys.clear(),
             _ => {}
@@ -30,8 +30,8 @@ pub(crate) fn answer(state: &State) -> Reply {
     let mut set = json!({"keys": keys});
     if !padding.is_empty() {
         set["padding"] = "".into();
-        if state.tells(&Lie::MegabyteOfKeys) {
-            padding.truncate(1_000_000 - set.to_string().len());
+        if let Some(count) = exact_size(state) {
+            padding.truncate(count - set.to_string().len());
         }
         set["padding"] = padding.into();
     }
@@ -43,6 +43,14 @@ pub(crate) fn answer(state: &State) -> Reply {
         reply.headers_mut().insert(header::CACHE_CONTROL, lifetime);
     }
     reply
+}
+
+/// How long the set has to be.
+fn exact_size(state: &State) -> Option<usize> {
+    state.lies.iter().find_map(|lie| match lie {
+        Lie::BytesOfKeys(count) => Some(*count),
+        _ => None,
+    })
 }
 
 /// A well-formed Ed25519 key under an id of its own; its point need not be on the curve for that.

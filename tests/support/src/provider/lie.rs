@@ -1,5 +1,7 @@
 //! Everything that a provider can be told to do wrong, or merely differently.
 
+use std::time::Duration;
+
 use super::endpoint::Endpoint;
 
 /// What a lying provider does. Those marked "harmless" are differences between real providers, which a
@@ -118,8 +120,8 @@ pub enum Lie {
     KeysWithoutIds,
     /// Harmless: unknown types, secrets, encryption keys and broken keys among the good ones.
     UnusableKeys,
-    /// Harmless: a megabyte of it, exactly.
-    MegabyteOfKeys,
+    /// Harmless, up to what is read: exactly this many bytes of it.
+    BytesOfKeys(usize),
     /// Five megabytes of it.
     FiveMegabytesOfKeys,
     /// No keys at all.
@@ -162,6 +164,8 @@ pub enum Lie {
     UserinfoStatus(u16),
     /// The answer is a JWT (OpenID Connect Core 5.3.2).
     SignedUserinfo,
+    /// The answer is an encrypted JWT.
+    EncryptedUserinfo,
     /// The answer is an array that holds the right one.
     UserinfoArray,
     /// `sub` is another person.
@@ -194,4 +198,6 @@ pub enum Lie {
     BrokenOff(Endpoint),
     /// No answer until `release`.
     Slow(Endpoint),
+    /// Harmless, up to what is waited for: the answer takes this long.
+    AnswersAfter(Endpoint, Duration),
 }

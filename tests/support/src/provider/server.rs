@@ -16,6 +16,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::lie::Lie;
 use super::shared::Shared;
 use super::{exchange, route, transport};
 
@@ -132,6 +133,13 @@ async fn answer(
     // Ends with an error only when the provider itself goes away.
     drop(held.wait_for(|held| !held.contains(&endpoint)).await);
     let lies = shared.lock().lies.clone();
+    for lie in &lies {
+        if let Lie::AnswersAfter(at, delay) = lie
+            && *at == endpoint
+        {
+            tokio::time::sleep(*delay).await;
+        }
+    }
     if let Some(redirect) = transport::redirect(shared, &lies, &call) {
         return transport::spoil(&lies, endpoint, redirect);
     }

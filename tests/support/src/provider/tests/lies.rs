@@ -174,7 +174,7 @@ async fn answers_can_break_below_their_content() {
     assert_eq!(site.get("jwks").await.body.len(), 64 * 1024 * 1024);
     lie(Lie::CompressedBomb(Endpoint::Jwks));
     assert!(site.get("jwks").await.body.len() < 1024 * 1024);
-    lie(Lie::MegabyteOfKeys);
+    lie(Lie::BytesOfKeys(1_000_000));
     assert_eq!(site.get("jwks").await.body.len(), 1_000_000);
     lie(Lie::DuplicateMember(Endpoint::Jwks));
     assert_eq!(
