@@ -38,7 +38,7 @@ use crate::{
 use ended::Ended;
 use holder::{Bearer, Holder};
 use http::Request;
-use memo::Basis;
+use memo::{Basis, LONGEST};
 use opaque::Opaque;
 use renewal::Renewals;
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::SystemTime};
@@ -123,7 +123,7 @@ impl Authenticator {
         control: Handle,
         telemetry: Telemetry,
     ) -> Self {
-        let ended = Ended::default();
+        let ended = Ended::new(sessions.clone(), control.clone());
         let throttle = Throttle::new(config.limits.failed_signins_per_client);
         let username = |name: &String| {
             config
@@ -340,6 +340,7 @@ impl Authenticator {
                 provider: number,
                 keys,
                 forgotten,
+                until: now + LONGEST,
             };
             memo.keep(bearer.clone(), basis);
         }

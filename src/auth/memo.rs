@@ -4,7 +4,7 @@ use crate::oidc::KeysVersion;
 use http::{HeaderMap, header};
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 /// What one connection remembers, so that a token which comes with request after request costs
@@ -31,7 +31,14 @@ pub(super) struct Basis {
     pub(super) keys: KeysVersion,
     /// How often good tokens had been forgotten by then.
     pub(super) forgotten: u64,
+    /// From then on the cache is looked at again.
+    pub(super) until: SystemTime,
 }
+
+/// How long a token is remembered without another look at the cache of good ones. So that cache
+/// knows which tokens are in use: it keeps them rather than others, takes in anew those that it has
+/// dropped, and a logout finds out how long they would live.
+pub(super) const LONGEST: Duration = Duration::from_secs(60);
 
 impl Memo {
     /// Remembers a token instead of the one before.
@@ -39,8 +46,8 @@ impl Memo {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Remembered { bearer, basis });
     }
 
-    /// What is remembered, if `headers` show that very token and nothing else.
-    fn shown_in(&self, headers: &HeaderMap) -> Option<Remembered> {
+    /// What is remembered at `now`, if `headers` show that very token and nothing else.
+    fn shown_in(&self, headers: &HeaderMap, now: SystemTime) -> Option<Remembered> {
         let mut lines = headers.get_all(header::AUTHORIZATION).iter();
         let (line, None) = (lines.next()?, lines.next()) else {
             return None;
@@ -50,7 +57,7 @@ impl Memo {
             return None;
         }
         let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let remembered = remembered.as_ref()?;
+        let remembered = remembered.as_ref().filter(|it| now < it.basis.until)?;
         let is_same = remembered.bearer.token().matches(token);
         is_same.then(|| remembered.clone())
     }
@@ -68,7 +75,7 @@ impl Authenticator {
         headers: &HeaderMap,
         now: SystemTime,
     ) -> Option<Arc<Bearer>> {
-        let Remembered { bearer, basis } = memo.shown_in(headers)?;
+        let Remembered { bearer, basis } = memo.shown_in(headers, now)?;
         let is_good = !bearer.identity().is_expired(now) && self.is_basis(basis);
         is_good.then_some(bearer)
     }

@@ -11,11 +11,13 @@ use crate::{
 };
 use http::HeaderValue;
 use serde_json::json;
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 use tokio::runtime::Handle;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 fn bearer(token: &str) -> Arc<Bearer> {
-    let expires_at = SystemTime::now() + Duration::from_secs(60);
+    let expires_at = SystemTime::now() + 60 * SECOND;
     let identity: Identity = serde_json::from_value(json!({
         "provider": "corp", "issuer": "https://x", "subject": "s", "username": "alice",
         "groups": [], "expires_at": expires_at, "sid": null, "token_kind": "Id",
@@ -29,16 +31,21 @@ fn basis() -> Basis {
         provider: 0,
         keys: KeysVersion::default(),
         forgotten: 0,
+        until: SystemTime::UNIX_EPOCH + LONGEST,
     }
 }
 
 fn shows(memo: &Memo, lines: &[&str]) -> bool {
+    shows_at(SystemTime::UNIX_EPOCH, memo, lines)
+}
+
+fn shows_at(now: SystemTime, memo: &Memo, lines: &[&str]) -> bool {
     let mut headers = HeaderMap::new();
     for line in lines {
         let line = HeaderValue::from_str(line).unwrap();
         headers.append(header::AUTHORIZATION, line);
     }
-    memo.shown_in(&headers).is_some()
+    memo.shown_in(&headers, now).is_some()
 }
 
 #[test]
@@ -63,6 +70,17 @@ fn only_the_very_token_is_remembered() {
     }
     memo.keep(bearer("other"), basis());
     assert!(shows(&memo, &["Bearer other"]) && !shows(&memo, &["Bearer abc"]));
+}
+
+#[test]
+fn after_a_minute_the_cache_is_looked_at_again() {
+    let memo = Memo::default();
+    memo.keep(bearer("abc"), basis());
+    let shows_after = |seconds: u32| {
+        let now = SystemTime::UNIX_EPOCH + SECOND * seconds;
+        shows_at(now, &memo, &["Bearer abc"])
+    };
+    assert!(shows_after(59) && !shows_after(60));
 }
 
 #[test]
@@ -109,13 +127,15 @@ async fn keyless() -> Authenticator {
 async fn a_token_is_not_remembered_when_there_are_no_keys_to_judge_it_by() {
     let (authenticator, memo) = (keyless().await, Memo::default());
     assert_eq!(authenticator.0.verified.forgotten(), basis().forgotten);
-    memo.keep(bearer("abc"), basis());
-    assert!(shows(&memo, &["Bearer abc"]));
+    let now = SystemTime::now();
+    let until = now + LONGEST;
+    memo.keep(bearer("abc"), Basis { until, ..basis() });
+    assert!(shows_at(now, &memo, &["Bearer abc"]));
     let mut headers = HeaderMap::new();
     headers.insert(
         header::AUTHORIZATION,
         HeaderValue::from_static("Bearer abc"),
     );
-    let remembered = authenticator.remembered(&memo, &headers, SystemTime::now());
+    let remembered = authenticator.remembered(&memo, &headers, now);
     assert!(remembered.is_none(), "by keys that nobody has");
 }

@@ -1,13 +1,14 @@
 use super::*;
-use crate::auth::ended::Logout;
+use crate::auth::ended::{Logout, tests::nobody_ended};
 use serde_json::json;
 use std::time::Instant;
 
 const TOKEN: Question = [7; 32];
 
 /// Remembers inactive tokens for this long, and asks nobody.
-fn opaque(negative_ttl: Duration) -> Opaque {
-    let (throttle, ended) = (Throttle::new(0), Ended::default());
+async fn opaque(negative_ttl: Duration) -> Opaque {
+    let ended = nobody_ended(&tempfile::tempdir().unwrap()).await;
+    let throttle = Throttle::new(0);
     Opaque::new(100, negative_ttl, Handle::current(), throttle, ended)
 }
 
@@ -37,7 +38,7 @@ fn is_known_active(opaque: &Opaque, now: SystemTime) -> bool {
 
 #[tokio::test]
 async fn an_active_token_is_known_for_a_minute_at_most() {
-    let (opaque, now) = (opaque(seconds(10)), SystemTime::now());
+    let (opaque, now) = (opaque(seconds(10)).await, SystemTime::now());
     assert!(
         opaque.known(&TOKEN, now).is_none(),
         "before it is asked about"
@@ -52,7 +53,7 @@ async fn an_active_token_is_known_for_a_minute_at_most() {
 
 #[tokio::test]
 async fn an_active_token_is_known_to_its_own_end_if_that_is_sooner() {
-    let (opaque, now) = (opaque(seconds(10)), SystemTime::now());
+    let (opaque, now) = (opaque(seconds(10)).await, SystemTime::now());
     found(&opaque, seconds(5), now).unwrap();
     assert!(is_known_active(&opaque, now + Duration::from_millis(4_999)));
     assert!(opaque.known(&TOKEN, now + seconds(5)).is_none());
@@ -60,7 +61,7 @@ async fn an_active_token_is_known_to_its_own_end_if_that_is_sooner() {
 
 #[tokio::test]
 async fn a_second_answer_begins_a_new_minute_and_no_look_does() {
-    let (opaque, now) = (opaque(seconds(10)), SystemTime::now());
+    let (opaque, now) = (opaque(seconds(10)).await, SystemTime::now());
     found(&opaque, seconds(3600), now).unwrap();
     for second in 0..60 {
         assert!(is_known_active(&opaque, now + seconds(second)), "{second}");
@@ -73,7 +74,7 @@ async fn a_second_answer_begins_a_new_minute_and_no_look_does() {
 
 #[tokio::test]
 async fn who_is_signed_out_meanwhile_is_known_no_more() {
-    let (opaque, now) = (opaque(seconds(10)), SystemTime::now());
+    let (opaque, now) = (opaque(seconds(10)).await, SystemTime::now());
     found(&opaque, seconds(3600), now).unwrap();
     let whose = identity(now, now);
     let logout = Logout {
@@ -94,7 +95,10 @@ async fn who_is_signed_out_meanwhile_is_known_no_more() {
 
 #[tokio::test]
 async fn an_inactive_token_is_known_for_the_configured_time_and_familiar_for_longer() {
-    let (hour, moment) = (opaque(seconds(3600)), opaque(Duration::from_millis(50)));
+    let (hour, moment) = (
+        opaque(seconds(3600)).await,
+        opaque(Duration::from_millis(50)).await,
+    );
     let (now, began) = (SystemTime::now(), Instant::now());
     for opaque in [&hour, &moment] {
         opaque.inactive.insert(TOKEN, Ok(()));
