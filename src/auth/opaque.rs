@@ -22,7 +22,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::{runtime::Handle, sync::Semaphore};
+use tokio::runtime::Handle;
 
 /// SHA-256 of a provider's name and a token.
 type Question = [u8; 32];
@@ -41,7 +41,6 @@ pub(super) struct Opaque {
     /// again, are no new failures of their clients.
     familiar: Cache<Question, ()>,
     asking: SingleFlight<Question, Result<Answer, Failure>>,
-    places: Arc<Semaphore>,
     throttle: Throttle,
     ended: Ended,
 }
@@ -77,7 +76,6 @@ impl Opaque {
                 .time_to_live(REMEMBERED)
                 .build(),
             asking: SingleFlight::new(control),
-            places: Arc::new(Semaphore::new(MAX_ASKED)),
             throttle,
             ended,
         }
@@ -150,11 +148,6 @@ impl Opaque {
         token: &Secret,
         now: SystemTime,
     ) -> Result<Answer, Failure> {
-        let place = tokio::time::timeout(MAX_WAIT, self.places.acquire());
-        let Ok(Ok(_place)) = place.await else {
-            tracing::warn!("too many opaque tokens at once; one was not asked about");
-            return Err(Failure::ProviderUnreachable);
-        };
         match provider.introspect(token, siblings, now).await {
             Ok(Some(proof)) => {
                 let completing = provider.complete(proof, token);
@@ -359,11 +352,7 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Inactive tokens remembered at most; pushing one out costs a question.
 const MAX_INACTIVE: u64 = 10_000;
 
-/// Questions under way at most: a flood of made-up tokens, from however many addresses, is to a
-/// provider no more than one busy application.
-const MAX_ASKED: usize = 32;
-
-/// Longest wait for a place among them: providers answer in a fraction of it.
+/// Longest wait for the turn of one's client: providers answer in a fraction of it.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::Value;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 impl Provider {
     /// Whom an opaque access token speaks of. `None`: the provider does not know it, or it has
@@ -35,7 +35,13 @@ impl Provider {
             ("token", token.expose()),
             ("token_type_hint", "access_token"),
         ];
-        let answer = self.remote.post(&discovered, endpoint.url(), &form).await?;
+        let answer = {
+            let place = tokio::time::timeout(MAX_WAIT, self.remote.introspections.acquire());
+            let Ok(Ok(_place)) = place.await else {
+                return Err(self.remote.busy("too many opaque tokens at once"));
+            };
+            self.remote.post(&discovered, endpoint.url(), &form).await?
+        };
         // The token may be younger than the call.
         let (asked_at, now) = (now, now + started.elapsed());
         match self.remote.introspected(&answer)? {
@@ -84,3 +90,10 @@ impl Remote {
 
 /// Bytes. With hundreds of groups claims reach 8 KiB.
 const MAX_ANSWER: usize = 64 * 1024;
+
+/// Questions under way at most: a flood of made-up tokens, from however many addresses, is to a
+/// provider no more than one busy application.
+pub(super) const MAX_INTROSPECTIONS: usize = 32;
+
+/// Longest wait for a place among them: providers answer in a fraction of it.
+const MAX_WAIT: Duration = Duration::from_secs(2);

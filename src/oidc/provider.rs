@@ -4,6 +4,7 @@ mod tests;
 
 use super::{
     ClientCredentials, Expect, Identity, KeysVersion, LogoutToken, OidcError, TokenFault, Trouble,
+    introspection::MAX_INTROSPECTIONS,
     jws::Jws,
     keys::KeySet,
     latest::{Fetched, Latest},
@@ -58,6 +59,7 @@ impl Provider {
                 http,
                 pushes: Semaphore::new(MAX_PUSHES),
                 questions: Semaphore::new(MAX_QUESTIONS),
+                introspections: Semaphore::new(MAX_INTROSPECTIONS),
                 revocations: Semaphore::new(MAX_REVOCATIONS),
             }),
         })

@@ -22,6 +22,8 @@ pub(super) struct Remote {
     pub(super) pushes: Semaphore,
     /// Places for questions to userinfo.
     pub(super) questions: Semaphore,
+    /// Places for questions about opaque tokens.
+    pub(super) introspections: Semaphore,
     /// Places for revocations.
     pub(super) revocations: Semaphore,
 }

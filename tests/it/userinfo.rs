@@ -43,6 +43,22 @@ fn access_token(site: &Site, user: &str) -> String {
     token
 }
 
+/// Whose opaque tokens lack the groups, as far as introspection says.
+async fn groupless_opaque(change: impl FnOnce(&mut Settings)) -> Site {
+    let mut options = ProviderOptions::new(&authority());
+    options.opaque_access_tokens = true;
+    let provider = Provider::start(options);
+    let site = Site::with_parts(provider, SqlNodeOptions::default(), |settings| {
+        for_analysts(settings);
+        settings.provider("introspection", "true");
+        change(settings);
+    })
+    .await;
+    let lie = Lie::IntrospectedMember("groups", Value::Null);
+    site.provider.lie(lie);
+    site
+}
+
 async fn sso_token(site: &Site, token: &str) -> Answer {
     note(token);
     let body = json!({"database": RETAIL, "access_token": token});
@@ -264,17 +280,7 @@ async fn protocol_claims_of_userinfo_change_nothing() {
 
 #[tokio::test]
 async fn an_opaque_token_is_completed_by_userinfo_too() {
-    let mut options = ProviderOptions::new(&authority());
-    options.opaque_access_tokens = true;
-    let provider = Provider::start(options);
-    let site = Site::with_parts(provider, SqlNodeOptions::default(), |settings| {
-        for_analysts(settings);
-        settings.provider("introspection", "true");
-        settings.set("cache", "negative_ttl", "'5m'");
-    })
-    .await;
-    site.provider
-        .lie(Lie::IntrospectedMember("groups", Value::Null));
+    let site = groupless_opaque(|settings| settings.set("cache", "negative_ttl", "'5m'")).await;
     let token = access_token(&site, "alice");
     for _ in 0..2 {
         assert_eq!(site.query_as(&token).await.status, 200);
@@ -290,6 +296,27 @@ async fn an_opaque_token_is_completed_by_userinfo_too() {
         assert_refused(&site.query_as(&token).await, 503, -1220, "outage");
     }
     assert_eq!(count(), (3, 2), "not asked again at once");
+}
+
+#[tokio::test]
+async fn opaque_tokens_whose_userinfo_stands_still_keep_no_other_from_being_asked_about() {
+    let site = groupless_opaque(|_| {}).await;
+    site.provider.hold("userinfo");
+    // As many as may be asked about at once.
+    let stuck = [(); 32].map(|()| {
+        let token = access_token(&site, "alice");
+        let (site, client) = (&site, site.client());
+        async move { site.query(&client).bearer(&token).send().await }
+    });
+    let other = async {
+        site.provider.reached("userinfo", 32).await;
+        let answer = site.query_as("an-ocient-bearer").await;
+        site.provider.release("userinfo");
+        answer
+    };
+    let (_, other) = tokio::join!(join_all(stuck), other);
+    assert_eq!(other.status, 401, "the node's word: {}", other.text());
+    assert_eq!(site.provider.fetches("introspect"), 33);
 }
 
 #[tokio::test]
