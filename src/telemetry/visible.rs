@@ -26,14 +26,22 @@ pub(super) fn visible(line: &[u8]) -> Cow<'_, [u8]> {
 fn is_deceptive(char: char) -> bool {
     match char {
         '\n' => false,
-        '\u{61c}'
-        | '\u{180e}'
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{61c}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
         | '\u{feff}'
+        | '\u{ffa0}'
         | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => true,
+        | '\u{e0000}'..='\u{e007f}'
+        | '\u{e0100}'..='\u{e01ef}' => true,
         char => char.is_control(),
     }
 }
@@ -53,6 +61,20 @@ mod tests {
             '\u{2028}',
             '\u{200b}',
             '\u{e0041}',
+            '\u{ad}',
+            '\u{34f}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{17b4}',
+            '\u{17b5}',
+            '\u{180b}',
+            '\u{180f}',
+            '\u{3164}',
+            '\u{fe00}',
+            '\u{fe0f}',
+            '\u{ffa0}',
+            '\u{e0100}',
+            '\u{e01ef}',
         ] {
             let line = format!("{{\"path\":\"/a{char}b\"}}\n");
             let shown = String::from_utf8(visible(line.as_bytes()).into_owned()).unwrap();
