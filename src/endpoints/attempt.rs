@@ -2,6 +2,7 @@
 use crate::{
     cookie,
     local_path::LocalPath,
+    oidc::Registration,
     seal::{KeyRing, Purpose},
     secret::Secret,
 };
@@ -26,6 +27,8 @@ pub(super) struct Attempt {
     pub(super) verifier: Secret,
     /// Configured name of the provider.
     pub(super) provider: String,
+    /// Our application there: what it issues is shown to no other that has the name meanwhile.
+    pub(super) registration: Registration,
     /// What to sign in to.
     pub(super) database: String,
     /// The path that the provider sends the browser back to.
@@ -53,6 +56,7 @@ struct Sealed {
     nonce: String,
     verifier: String,
     provider: String,
+    registration: Registration,
     database: String,
     callback: String,
     return_to: Option<String>,
@@ -63,7 +67,7 @@ struct Sealed {
 impl Attempt {
     /// A new attempt, fresh in every secret.
     pub(super) fn begin(
-        provider: &str,
+        (provider, registration): (&str, Registration),
         database: &str,
         callback: &str,
         return_to: Option<LocalPath>,
@@ -76,6 +80,7 @@ impl Attempt {
             nonce: Secret::random(),
             verifier: Secret::random(),
             provider: provider.to_owned(),
+            registration,
             database: database.to_owned(),
             callback: callback.to_owned(),
             return_to,
@@ -92,6 +97,7 @@ impl Attempt {
             nonce: self.nonce.expose().to_owned(),
             verifier: self.verifier.expose().to_owned(),
             provider: self.provider.clone(),
+            registration: self.registration.clone(),
             database: self.database.clone(),
             callback: self.callback.clone(),
             return_to: self.return_to.as_ref().map(|path| path.as_str().to_owned()),
@@ -121,6 +127,7 @@ impl Attempt {
             nonce: Secret::new(sealed.nonce),
             verifier: Secret::new(sealed.verifier),
             provider: sealed.provider,
+            registration: sealed.registration,
             database: sealed.database,
             callback: sealed.callback,
             return_to: sealed.return_to.and_then(|path| path.parse().ok()),

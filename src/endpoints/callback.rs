@@ -35,12 +35,7 @@ impl Endpoints {
         let attempt = self.attempt(&request, &fields, visit)?;
         seen.begin_again = Some(attempt.begin_again());
         self.use_once(&attempt, visit).await?;
-        let provider = self
-            .0
-            .auth
-            .provider_named(&attempt.provider)
-            .filter(|provider| provider.config().flows.contains(&Flow::Code))
-            .ok_or(Failure::State)?;
+        let provider = self.begun_at(&attempt)?;
         let redeemed = self.redeem(&provider, &attempt, &fields, visit).await;
         let fresh = self.or_waste(redeemed, visit)?;
         seen.identity = Some(fresh.identity.username().to_owned());
@@ -112,6 +107,17 @@ impl Endpoints {
                 Err(Failure::from(&error))
             }
         }
+    }
+
+    /// Where the attempt was begun. One of the same name with another issuer, or another
+    /// application there, is another one, which must not see the code.
+    pub(super) fn begun_at(&self, attempt: &Attempt) -> Result<Arc<Provider>, Failure> {
+        let named = self.0.auth.provider_named(&attempt.provider);
+        let begun_there = |provider: &Arc<Provider>| {
+            provider.has_issued_to(&attempt.registration)
+                && provider.config().flows.contains(&Flow::Code)
+        };
+        named.filter(begun_there).ok_or(Failure::State)
     }
 
     async fn redeem(

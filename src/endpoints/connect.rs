@@ -24,7 +24,6 @@ use super::{Endpoints, Visit, answer::json, connections::Shown, fields::Fields};
 use crate::{
     auth::{ApiKeys, Seen},
     body::Body,
-    config::Flow,
     connection::{Connection, Connections, Name},
     failure::Failure,
     oidc::{Provider, Tokens},
@@ -57,12 +56,7 @@ impl Endpoints {
             return Err(Failure::State);
         }
         self.use_once(&attempt, visit).await?;
-        let provider = self
-            .0
-            .auth
-            .provider_named(&attempt.provider)
-            .filter(|provider| provider.config().flows.contains(&Flow::Code))
-            .ok_or(Failure::State)?;
+        let provider = self.begun_at(&attempt)?;
         let redeem = async {
             let code = self.code(&provider, &fields).await?;
             let redirect_uri = self.redirect_uri(&attempt.callback);

@@ -56,10 +56,10 @@ impl Endpoints {
                 })),
             };
         };
-        let name = &provider.config().name;
+        let at = (&*provider.config().name, provider.registration());
         let attempt = Attempt {
             owner: self.owner_to_be(callback, &headers)?,
-            ..Attempt::begin(name, database, &callback.path, return_to, visit.now)
+            ..Attempt::begin(at, database, &callback.path, return_to, visit.now)
         };
         let url = self.authorization_url(&provider, &attempt).await?;
         let mut response = match redirects {

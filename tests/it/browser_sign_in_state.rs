@@ -113,7 +113,7 @@ async fn a_state_of_our_own_making_or_changed_in_one_place_is_refused() {
     let other = tempfile::tempdir().unwrap();
     let foreign_ring = KeyRing::open(&other.path().join("keys")).unwrap();
     let own_ring = KeyRing::open(&site.folder.path().join("state/keys")).unwrap();
-    let plain = attempt(&client, 0);
+    let plain = attempt(&site, &client, 0);
     let seal = |ring: &KeyRing, purpose, context: &[u8]| {
         BASE64_URL_SAFE_NO_PAD.encode(ring.seal(purpose, context, plain.as_bytes()))
     };
@@ -161,7 +161,7 @@ async fn a_state_older_than_ten_minutes_is_refused() {
         let sealed = ring.seal(
             Purpose::State,
             b"sign-in",
-            attempt(&client, seconds).as_bytes(),
+            attempt(&site, &client, seconds).as_bytes(),
         );
         with_parameter(&back, "state", Some(&BASE64_URL_SAFE_NO_PAD.encode(sealed)))
     };
@@ -179,8 +179,30 @@ async fn a_state_older_than_ten_minutes_is_refused() {
     assert_eq!(site.provider.fetches("token"), 1);
 }
 
+#[tokio::test]
+async fn a_code_goes_to_the_application_alone_that_it_was_asked_for() {
+    for (key, value) in [("client_id", "'other'"), ("issuer", "")] {
+        let mut site = Site::start().await;
+        let client = site.client();
+        let back = site.nearly_signed_in(&client).await;
+        let binding = login_cookie(&client);
+        site.stop_sidecar().await;
+        let moved = match value {
+            "" => format!("'{}x'", site.provider.issuer()),
+            value => value.to_owned(),
+        };
+        site.settings.provider(key, &moved);
+        site.start_sidecar().await;
+        let mut again = back.clone(); // a restart has another port
+        again.set_port(Some(site.port())).unwrap();
+        let asked = site.client().get(again.as_str()).header("cookie", &binding);
+        assert_refused(&asked.send().await.unwrap(), 400, -1203, key);
+        assert_eq!(site.provider.fetches("token"), 0, "{key}");
+    }
+}
+
 /// The plain form of an attempt of this age that belongs to the client's cookie.
-fn attempt(client: &Client, age: u64) -> String {
+fn attempt(site: &Site, client: &Client, age: u64) -> String {
     let cookie = login_cookie(client);
     let (name, binding) = cookie.split_once('=').unwrap();
     let now = SystemTime::now()
@@ -190,6 +212,7 @@ fn attempt(client: &Client, age: u64) -> String {
     json!({
         "id": name.strip_prefix(LOGIN_COOKIE).unwrap(), "binding": binding,
         "nonce": "n".repeat(43), "verifier": "v".repeat(43), "provider": "corp",
+        "registration": {"issuer": site.provider.issuer(), "client_id": "ocient"},
         "database": RETAIL, "callback": "/v1/callback", "return_to": null, "started_at": now - age,
     })
     .to_string()

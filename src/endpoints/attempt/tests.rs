@@ -9,9 +9,17 @@ fn ring() -> KeyRing {
     KeyRing::open(&folder.path().join("keys")).unwrap()
 }
 
+fn registration() -> Registration {
+    Registration {
+        issuer: "https://x".to_owned(),
+        client_id: "ocient".to_owned(),
+    }
+}
+
 fn attempt(return_to: Option<&str>) -> Attempt {
     let return_to = return_to.map(|path| path.parse().unwrap());
-    Attempt::begin("corp", "retail & co", "/v1/callback", return_to, NOW)
+    let at = ("corp", registration());
+    Attempt::begin(at, "retail & co", "/v1/callback", return_to, NOW)
 }
 
 /// The cookies of a browser that was given these `Set-Cookie` lines.
@@ -31,6 +39,7 @@ fn what_was_begun_comes_back_in_the_same_browser() {
     let opened = Attempt::open(&begun.seal(&ring), &ring, &headers, NOW).unwrap();
     assert_eq!(opened.id, begun.id);
     assert_eq!(opened.provider, "corp");
+    assert_eq!(opened.registration, registration());
     assert_eq!(opened.database, "retail & co");
     assert_eq!(opened.callback, "/v1/callback");
     assert_eq!(opened.return_to, begun.return_to);
@@ -112,7 +121,7 @@ fn a_browser_keeps_its_newest_attempts_and_forgets_the_oldest() {
     let mut kept = HeaderMap::new();
     for second in 0..MAX_ATTEMPTS as u64 {
         let now = NOW + Duration::from_secs(second);
-        let attempt = Attempt::begin("corp", "d", "/v1/callback", None, now);
+        let attempt = Attempt::begin(("corp", registration()), "d", "/v1/callback", None, now);
         let lines = attempt.set_cookies(&kept);
         assert_eq!(lines.len(), 1, "nothing is forgotten yet: {lines:?}");
         kept.extend(
@@ -123,7 +132,7 @@ fn a_browser_keeps_its_newest_attempts_and_forgets_the_oldest() {
         begun.push(attempt);
     }
     let late = NOW + Duration::from_secs(3600);
-    let late = Attempt::begin("corp", "d", "/v1/callback", None, late);
+    let late = Attempt::begin(("corp", registration()), "d", "/v1/callback", None, late);
     let lines = late.set_cookies(&kept);
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0], begun[0].clear_cookie());
