@@ -55,6 +55,8 @@ struct Parts {
     draining: CancellationToken,
     /// Callbacks that used up a state for nothing, by client.
     wasted_states: Throttle,
+    /// Of them those that brought an error instead of a code.
+    states_with_errors: Throttle,
     /// `None`: no callback answers OAuth connections.
     connecting: Option<Connecting>,
     telemetry: Telemetry,
@@ -100,6 +102,7 @@ impl Endpoints {
             devices: DeviceGrants::new(),
             draining,
             wasted_states: Throttle::new(config.limits.failed_signins_per_client),
+            states_with_errors: Throttle::new(config.limits.failed_signins_per_client),
             connecting,
             telemetry,
         }))

@@ -9,7 +9,7 @@ use super::{
     remaining,
 };
 use crate::{
-    auth::{Fresh, Seen, SignedIn, WINDOW},
+    auth::{Fresh, Seen, SignedIn, Throttle, WINDOW},
     body::Body,
     config::Flow,
     cookie,
@@ -37,7 +37,7 @@ impl Endpoints {
         self.use_once(&attempt, visit).await?;
         let provider = self.begun_at(&attempt)?;
         let redeemed = self.redeem(&provider, &attempt, &fields, visit).await;
-        let fresh = self.or_waste(redeemed, visit)?;
+        let fresh = self.or_waste(redeemed, &fields, visit)?;
         seen.identity = Some(fresh.identity.username().to_owned());
         let database = &attempt.database;
         let refresh_token = fresh.refresh_token.clone();
@@ -69,23 +69,36 @@ impl Endpoints {
             .ok_or(Failure::State)?;
         // Anybody can make states, and each that is used is remembered until it would have ended:
         // without this, one client's garbage would fill that memory and keep everybody out.
-        match self.0.wasted_states.is_spent(visit.client) {
+        match self.wasted_by(fields)?.is_spent(visit.client) {
             true => Err(Failure::TooManyFailures(WINDOW)),
             false => Ok(attempt),
         }
     }
 
-    /// Counts a state that was used up for nothing.
+    /// Counts a state that a callback used up for nothing.
     pub(super) fn or_waste<T>(
         &self,
         redeemed: Result<T, Failure>,
+        fields: &Fields,
         visit: Visit<'_>,
     ) -> Result<T, Failure> {
-        redeemed.inspect_err(|failure| {
-            // What the provider is said to have answered may be the client's own invention.
-            if !is_outage(failure) {
-                self.0.wasted_states.is_over(visit.client);
-            }
+        let Err(failure) = &redeemed else {
+            return redeemed;
+        };
+        // What the provider is said to have answered may be the client's own invention.
+        if !is_outage(failure) {
+            self.wasted_by(fields)?.is_over(visit.client);
+        }
+        redeemed
+    }
+
+    /// What counts the states that such callbacks waste. Those with an error for themselves: it
+    /// takes nothing but a change of mind to bring one, and an office behind one address must not be
+    /// kept from signing in by those of its people who do not.
+    fn wasted_by(&self, fields: &Fields) -> Result<&Throttle, Failure> {
+        Ok(match fields.text("error")? {
+            Some(_) => &self.0.states_with_errors,
+            None => &self.0.wasted_states,
         })
     }
 

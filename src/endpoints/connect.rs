@@ -73,7 +73,7 @@ impl Endpoints {
                 Failure::from(&error)
             })
         };
-        let tokens = self.or_waste(redeem.await, visit)?;
+        let tokens = self.or_waste(redeem.await, &fields, visit)?;
         let connection = store(connecting, &provider, owner, tokens, visit).await?;
         self.audit_connection(AuditEvent::Connect, &connection.name, visit);
         let mut response = json(&Shown::new(&connection, visit.now));

@@ -20,6 +20,24 @@ async fn answers_that_no_provider_gave_waste_states_too() {
 }
 
 #[tokio::test]
+async fn sign_ins_that_others_cancelled_are_no_reason_to_refuse_a_good_one() {
+    let site =
+        Site::with(|settings| settings.set("limits", "failed_signins_per_client", "3")).await;
+    for (number, status) in [403, 403, 403, 429].into_iter().enumerate() {
+        let client = site.client();
+        let back = site.nearly_signed_in(&client).await;
+        let url = with_parameter(&back, "error", Some("access_denied"));
+        let url = with_parameter(&url, "code", None);
+        let cancelled = client.get(url.as_str()).send().await.unwrap();
+        assert_eq!(cancelled.status, status, "{number}");
+    }
+    let client = site.client();
+    let back = site.nearly_signed_in(&client).await;
+    let good = client.get(back.as_str()).send().await.unwrap();
+    assert_eq!(good.status, 200, "{}", good.text());
+}
+
+#[tokio::test]
 async fn a_client_that_wastes_states_cannot_fill_the_memory_of_used_ones() {
     let site =
         Site::with(|settings| settings.set("limits", "failed_signins_per_client", "3")).await;
