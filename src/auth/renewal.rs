@@ -177,7 +177,13 @@ impl Authenticator {
         now: SystemTime,
     ) -> Result<Arc<Session<SignedIn>>, Trouble> {
         let (next, life) = (renewed.refresh_token.clone(), renewed.expires_in);
-        let keep = move |record: &mut SignedIn| record.renew(next.clone(), life, now);
+        let is_to_prove = renewed.id_token.is_some();
+        let keep = move |record: &mut SignedIn| {
+            record.rotate(next.clone());
+            if !is_to_prove {
+                record.renew(life, now);
+            }
+        };
         let Some(kept) = self.keep_renewed(session.key(), keep, now).await? else {
             if let Some(token) = renewed.refresh_token {
                 self.revoke(provider.clone(), token);
@@ -195,7 +201,8 @@ impl Authenticator {
         let identity = provider
             .verify(&id_token, expect, now + started.elapsed())
             .await?;
-        let prove = move |record: &mut SignedIn| record.prove(identity.clone(), id_token.clone());
+        let prove =
+            move |record: &mut SignedIn| record.prove(identity.clone(), id_token.clone(), now);
         let proven = self.0.sessions.amend(session.key(), now, prove).await?;
         self.0.tokens.forget_refusal(session_key(session));
         proven.ok_or(Trouble::Gone)

@@ -21,7 +21,7 @@ pub struct SignedIn {
     proof: Secret,
     #[serde(with = "optional_text")]
     refresh_token: Option<Secret>,
-    /// When a refresh last brought something.
+    /// When a refresh last brought a proof, or an answer that promises none.
     renewed_at: Option<SystemTime>,
     /// After a refresh without a new proof: the next one would bring none either before this.
     no_sooner: Option<SystemTime>,
@@ -114,25 +114,26 @@ impl SignedIn {
         self.renewed_at > seen.renewed_at
     }
 
-    /// Takes what a refresh brought: a refresh token, if it is a new one, and until when the
-    /// next refresh would bring nothing more (`life`: of the access token).
-    pub(super) fn renew(
-        &mut self,
-        refresh_token: Option<Secret>,
-        life: Option<Duration>,
-        now: SystemTime,
-    ) {
+    /// Takes the refresh token that a refresh brought, if it is a new one. Nobody has vouched for
+    /// anything by that.
+    pub(super) fn rotate(&mut self, refresh_token: Option<Secret>) {
         if refresh_token.is_some() {
             self.refresh_token = refresh_token;
         }
+    }
+
+    /// Takes note of a refresh that brought no newer proof, and until when the next one would
+    /// bring nothing more (`life`: of the access token).
+    pub(super) fn renew(&mut self, life: Option<Duration>, now: SystemTime) {
         self.renewed_at = Some(now);
         self.no_sooner = Some(now + life.unwrap_or(ASSUMED_LIFE).max(EARLY));
     }
 
     /// Takes a newer proof, and with it the user's present name and groups.
-    pub(super) fn prove(&mut self, identity: Identity, proof: Secret) {
+    pub(super) fn prove(&mut self, identity: Identity, proof: Secret, now: SystemTime) {
         self.identity = identity;
         self.proof = proof;
+        self.renewed_at = Some(now);
         self.no_sooner = None;
     }
 
@@ -257,16 +258,27 @@ mod tests {
     fn is_not_due_again_at_once_after_a_refresh() {
         let now = SystemTime::UNIX_EPOCH + 1000 * SECOND;
         let mut record = signed_in(0);
-        record.renew(None, None, now);
+        record.renew(None, now);
         assert_eq!(due(&record), 1300, "no proof, and no word of the next");
-        record.renew(None, Some(600 * SECOND), now);
+        record.renew(Some(600 * SECOND), now);
         assert_eq!(due(&record), 1600, "no proof before the access token ends");
-        record.renew(None, Some(SECOND), now);
+        record.renew(Some(SECOND), now);
         assert_eq!(due(&record), 1060, "not every second");
-        record.prove(signed_in(0).identity, Secret::new("u"));
+        record.prove(signed_in(0).identity, Secret::new("u"), now);
         assert_eq!(due(&record), 1010, "a proof that has ended already");
         assert!(record.refresh_token().unwrap().matches("r"));
-        record.renew(Some(Secret::new("s")), None, now);
+    }
+
+    #[test]
+    fn a_refresh_token_alone_vouches_for_nothing() {
+        let mut record = signed_in(300);
+        record.rotate(None);
+        assert!(record.refresh_token().unwrap().matches("r"));
+        record.rotate(Some(Secret::new("s")));
         assert!(record.refresh_token().unwrap().matches("s"));
+        assert_eq!((record.vouched_at(), due(&record)), (None, 240));
+        let now = SystemTime::UNIX_EPOCH + 200 * SECOND;
+        record.prove(signed_in(300).identity, Secret::new("u"), now);
+        assert_eq!(record.vouched_at(), Some(now));
     }
 }
