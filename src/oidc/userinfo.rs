@@ -53,8 +53,9 @@ impl Provider {
     }
 
     /// The same for a token of which it is known what it is; `token` is an access token itself where none
-    /// came beside it. After a refresh, what userinfo does not say now is what it was before:
-    /// an outage ends no session.
+    /// came beside it. After a refresh, what userinfo cannot say now is what it was before: an outage
+    /// ends no session. Where it will not say it (401, 403) or says nothing that can be used, nobody
+    /// knows that it still is so, and there is no identity.
     pub(super) async fn complete_expected(
         &self,
         proof: Proof,
@@ -70,14 +71,11 @@ impl Provider {
         };
         let access_token = expect.companion().unwrap_or(token);
         match (self.complete_traced(proof, access_token, trace).await, kept) {
-            (
-                Err(error @ (OidcError::Unreachable { .. } | OidcError::Nonsense { .. })),
-                Some(kept),
-            ) => {
+            (Err(error @ OidcError::Unreachable { .. }), Some(kept)) => {
                 let error = chain(&error);
                 tracing::warn!(
                     error,
-                    "userinfo not usable; names and groups stay as they were"
+                    "userinfo out of reach; names and groups stay as they were"
                 );
                 Ok(kept)
             }

@@ -355,3 +355,19 @@ async fn a_renewed_session_has_the_groups_that_userinfo_says_now() {
     assert_eq!(asked(&site), 2, "with the new access token");
     assert_refused(&site.query_as(&session).await, 403, -719, "query");
 }
+
+#[tokio::test]
+async fn groups_that_userinfo_refuses_to_confirm_extend_no_session_and_end_none() {
+    let site = groupless(|settings| settings.set("cache", "negative_ttl", "'5m'")).await;
+    let session = site.session_cookie(&site.signed_in_as("alice").await);
+    let refresh = || async {
+        let post = site.post_as(&session, "/v1/token_refresh");
+        post.send().await.unwrap()
+    };
+    site.provider.lie(Lie::NotJson(Endpoint::Userinfo));
+    for _ in 0..2 {
+        assert_refused(&refresh().await, 502, -1222, "not extended");
+        assert_eq!(site.query_as(&session).await.status, 200, "not ended");
+    }
+    assert_eq!(asked(&site), 2, "not again at once");
+}

@@ -180,6 +180,18 @@ async fn a_refresh_asks_again_and_keeps_what_nobody_can_tell_now() {
     stand_in.page(USERINFO, 500, "text/html", "");
     let after = provider.verify(&token, refreshed, at(NOW)).await.unwrap();
     assert_eq!(after.groups(), ["analysts"], "as before the refresh");
+    for status in [401, 403, 404] {
+        stand_in.page(USERINFO, status, "text/html", "");
+        let judged = provider.verify(&token, refreshed, at(NOW)).await;
+        let is_refused = matches!(judged, Err(OidcError::Nonsense { .. }));
+        assert!(is_refused, "{status}: {judged:?}");
+    }
+    says(&stand_in, &json!({"groups": ["analysts"]}));
+    let judged = provider.verify(&token, refreshed, at(NOW)).await;
+    assert!(
+        matches!(judged, Err(OidcError::Nonsense { .. })),
+        "{judged:?}"
+    );
     says(&stand_in, &json!({"sub": "u-2", "groups": ["analysts"]}));
     let judged = provider.verify(&token, refreshed, at(NOW)).await;
     assert!(matches!(judged, Err(OidcError::Token(_))), "{judged:?}");
