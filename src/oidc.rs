@@ -36,7 +36,7 @@ mod renewal;
 mod revocation;
 mod sign_in;
 #[cfg(test)]
-mod stand_in;
+pub(crate) mod stand_in;
 mod token_answer;
 mod token_endpoint;
 mod trouble;

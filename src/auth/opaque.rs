@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    oidc::{Identity, OidcError, Provider, TokenFault},
+    oidc::{Identity, OidcError, Proof, Provider, TokenFault},
     secret::Secret,
     session::SessionToken,
     single_flight::SingleFlight,
@@ -50,6 +50,8 @@ struct Active {
     identity: Arc<Identity>,
     /// Of the token, for what was obtained with it.
     token: TokenDigest,
+    /// When its provider last told the person's name and groups.
+    named_at: SystemTime,
     until: SystemTime,
 }
 
@@ -150,14 +152,9 @@ impl Opaque {
     ) -> Result<Answer, Failure> {
         match provider.introspect(token, siblings, now).await {
             Ok(Some(proof)) => {
-                let completing = provider.complete(proof, token);
-                let identity = completing.await.map_err(|error| {
-                    let failure = not_accepted(&error);
-                    // Also if userinfo does not answer: it is not asked again at once.
-                    self.inactive.insert(question, Err(failure.clone()));
-                    failure
-                })?;
-                self.found_active(question, token, Arc::new(identity), now)
+                let completing = self.completed(question, proof, provider, token, now);
+                let (identity, named_at) = completing.await?;
+                self.found_active(question, token, (Arc::new(identity), named_at), now)
             }
             Ok(None) => {
                 self.inactive.insert(question, Ok(()));
@@ -174,17 +171,46 @@ impl Opaque {
         }
     }
 
+    /// The identity with what userinfo says, if the answer lacks something, and since when that
+    /// counts. What was said a while ago still does, so that an outage of userinfo, which is asked
+    /// far less often than introspection, does not keep out everybody within a minute.
+    async fn completed(
+        &self,
+        question: Question,
+        proof: Proof,
+        provider: &Provider,
+        token: &Secret,
+        now: SystemTime,
+    ) -> Result<(Identity, SystemTime), Failure> {
+        let known = self.active.get(&question);
+        let known = known.filter(|known| now < known.named_at + NAMED);
+        if let (Proof::Lacking(lacking), Some(known)) = (&proof, known)
+            && let Some(identity) = lacking.named_like(&known.identity)
+        {
+            return Ok((identity, known.named_at));
+        }
+        let completing = provider.complete(proof, token);
+        let identity = completing.await.map_err(|error| {
+            let failure = not_accepted(&error);
+            // Also if userinfo does not answer: it is not asked again at once.
+            self.inactive.insert(question, Err(failure.clone()));
+            failure
+        })?;
+        Ok((identity, now))
+    }
+
     /// Remembers whom an active token speaks of, unless that one was signed out since.
     fn found_active(
         &self,
         question: Question,
         token: &Secret,
-        identity: Arc<Identity>,
+        (identity, named_at): (Arc<Identity>, SystemTime),
         now: SystemTime,
     ) -> Result<Answer, Failure> {
         let active = Active {
             identity: identity.clone(),
             token: key_of(token),
+            named_at,
             until: identity.expires_at().min(now + LONGEST),
         };
         self.active.insert(question, active);
@@ -345,6 +371,10 @@ fn question(provider: &Provider, token: &Secret) -> Question {
 
 /// A token that the provider revokes works this long at most.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// How long what userinfo says counts: as long as most tokens live that are no opaque ones, and
+/// are completed once in their life.
+const NAMED: Duration = Duration::from_secs(3600);
 
 /// How long it is remembered that a token was asked about before.
 const REMEMBERED: Duration = Duration::from_secs(3600);

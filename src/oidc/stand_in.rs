@@ -22,8 +22,8 @@ use tokio::{
 };
 
 /// Stops, and drops every connection, when it is dropped.
-pub(super) struct StandIn {
-    pub(super) issuer: String,
+pub(crate) struct StandIn {
+    pub(crate) issuer: String,
     shared: Arc<Shared>,
     _tasks: JoinSet<()>,
 }
@@ -45,15 +45,15 @@ struct Page {
 
 /// One request as it came.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) path: String,
-    pub(super) authorization: Option<String>,
-    pub(super) form: HashMap<String, String>,
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) authorization: Option<String>,
+    pub(crate) form: HashMap<String, String>,
 }
 
 impl StandIn {
     /// Publishes metadata and the keys of all mints.
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared::default());
@@ -70,7 +70,7 @@ impl StandIn {
     }
 
     /// The metadata that a new stand-in publishes.
-    pub(super) fn metadata(&self) -> Value {
+    pub(crate) fn metadata(&self) -> Value {
         let issuer = &self.issuer;
         json!({
             "issuer": issuer,
@@ -85,12 +85,12 @@ impl StandIn {
         })
     }
 
-    pub(super) fn publish(&self, metadata: Value) {
+    pub(crate) fn publish(&self, metadata: Value) {
         let text = metadata.to_string();
         self.page(METADATA, 200, "Application/JSON; charset=utf-8", &text);
     }
 
-    pub(super) fn page(&self, path: &'static str, status: u16, media: &'static str, text: &str) {
+    pub(crate) fn page(&self, path: &'static str, status: u16, media: &'static str, text: &str) {
         let text = text.to_owned();
         let page = Page {
             status,
@@ -118,7 +118,7 @@ impl StandIn {
     }
 
     /// All requests for `path` so far.
-    pub(super) fn asked(&self, path: &str) -> Vec<Asked> {
+    pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
         let asked = self.shared.asked.lock().unwrap();
         asked
             .iter()
@@ -133,7 +133,7 @@ impl StandIn {
         all.insert(path, cache_control);
     }
 
-    pub(super) fn config(&self) -> config::Provider {
+    pub(crate) fn config(&self) -> config::Provider {
         config::Provider {
             issuer: self.issuer.clone(),
             ..mint::rules()
@@ -152,7 +152,7 @@ impl StandIn {
 }
 
 /// A provider that asks with a client which trusts nobody: all is plain loopback here.
-pub(super) fn provider(config: &config::Provider, secret: Option<&str>) -> Arc<Provider> {
+pub(crate) fn provider(config: &config::Provider, secret: Option<&str>) -> Arc<Provider> {
     let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(crypto)
         .with_safe_default_protocol_versions()

@@ -1,3 +1,5 @@
+mod userinfo;
+
 use super::*;
 use crate::auth::ended::{Logout, tests::nobody_ended};
 use serde_json::json;
@@ -28,7 +30,7 @@ fn identity(issued_at: SystemTime, expires_at: SystemTime) -> Arc<Identity> {
 
 fn found(opaque: &Opaque, life: Duration, now: SystemTime) -> Result<Answer, Failure> {
     let identity = identity(now - seconds(5), now + life);
-    opaque.found_active(TOKEN, &Secret::new("t"), identity, now)
+    opaque.found_active(TOKEN, &Secret::new("t"), (identity, now), now)
 }
 
 /// Whether nobody has to be asked whether the token is active.
