@@ -5,6 +5,7 @@ mod backchannel_logout;
 mod callback;
 mod connect;
 mod connections;
+mod crowd;
 mod device;
 mod fields;
 mod logged_out;
@@ -28,6 +29,7 @@ use crate::{
     session::Session,
     telemetry::{Audit, AuditEvent, Telemetry},
 };
+use crowd::Crowd;
 use device::DeviceGrants;
 use http::{Method, Request, Response};
 use std::{
@@ -53,6 +55,8 @@ struct Parts {
     devices: DeviceGrants,
     /// Cancelled when the process is about to stop.
     draining: CancellationToken,
+    /// Sign-ins that are being begun, by client.
+    beginning: Crowd,
     /// Callbacks that used up a state for nothing, by client.
     wasted_states: Throttle,
     /// Of them those that brought an error instead of a code.
@@ -82,6 +86,11 @@ pub enum Reply {
     Forward(Box<Request<Body>>),
 }
 
+/// Sign-ins that one client's network begins at a time. Each may take a place among those that are
+/// pushed to the provider, and of these there are 32 for everybody; a push takes a fraction of a
+/// second, so this is some fifty sign-ins a second.
+const MAX_BEGINNING: usize = 8;
+
 impl Endpoints {
     /// The endpoints of one configuration. `draining`: cancelled when the process is about to
     /// stop, so that nobody waits here for what will not come.
@@ -101,6 +110,7 @@ impl Endpoints {
             default_database: config.sso.default_database.clone(),
             devices: DeviceGrants::new(),
             draining,
+            beginning: Crowd::new(MAX_BEGINNING),
             wasted_states: Throttle::new(config.limits.failed_signins_per_client),
             states_with_errors: Throttle::new(config.limits.failed_signins_per_client),
             connecting,

@@ -61,7 +61,7 @@ impl Endpoints {
             owner: self.owner_to_be(callback, &headers)?,
             ..Attempt::begin(at, database, &callback.path, return_to, visit.now)
         };
-        let url = self.authorization_url(&provider, &attempt).await?;
+        let url = self.authorization_url(&provider, &attempt, visit).await?;
         let mut response = match redirects {
             true => redirect(StatusCode::FOUND, location(url.as_str())?),
             false => json(&Answer {
@@ -79,7 +79,12 @@ impl Endpoints {
         &self,
         provider: &Arc<Provider>,
         attempt: &Attempt,
+        visit: Visit<'_>,
     ) -> Result<Url, Failure> {
+        let Some(_place) = self.0.beginning.enter(visit.client) else {
+            tracing::warn!("too many sign-ins of one address are being begun");
+            return Err(Failure::ProviderUnreachable); // as if it were slow for everybody
+        };
         let state = attempt.seal(&self.0.ring);
         let redirect_uri = self.redirect_uri(&attempt.callback);
         let attempt = oidc::Attempt {

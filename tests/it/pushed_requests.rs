@@ -1,5 +1,6 @@
 //! Pushed authorization requests, and whose answer comes back.
 use crate::site::{SESSION_COOKIE, Site, assert_refused, authority, parameter};
+use futures_util::future::join_all;
 use sidecar_testkit::{
     provider::{Endpoint, Lie, Provider, ProviderOptions},
     sql_node::{RETAIL, SqlNodeOptions},
@@ -53,6 +54,26 @@ async fn a_push_that_fails_is_the_providers_failure_and_begins_nothing() {
         assert_refused(&begun, status, code, &format!("{lie:?}"));
         assert_eq!(begun.header("location"), None, "{lie:?}");
         site.provider.be_honest();
+    }
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_all_the_places_of_pushed_requests() {
+    let site = pushing_site().await;
+    site.provider.hold(Endpoint::Par);
+    let query = format!("database={RETAIL}");
+    let held = [(); 8].map(|()| async { site.begin(&site.client(), &query).await });
+    let one_more = async {
+        site.provider.reached(Endpoint::Par, 8).await;
+        let refused = site.begin(&site.client(), &query).await;
+        assert_eq!(site.provider.fetches(Endpoint::Par), 8);
+        site.provider.release(Endpoint::Par);
+        refused
+    };
+    let (begun, refused) = tokio::join!(join_all(held), one_more);
+    assert_refused(&refused, 503, -1220, "the ninth");
+    for begun in begun {
+        assert_eq!(begun.status, 302, "{}", begun.text());
     }
 }
 
