@@ -31,8 +31,12 @@ impl Telemetry {
     /// One line per request, when its answer has ended.
     pub fn access(&self, access: &Access<'_>) {
         match self.log.format {
-            LogFormat::Json => self.writer.line(&access_json::format(access)),
             LogFormat::Text => self.write(access),
+            LogFormat::Json => {
+                if let Some(line) = access_json::format(access) {
+                    self.writer.line(&line);
+                }
+            }
         }
     }
 

@@ -127,13 +127,8 @@ impl Authenticator {
     /// with another issuer, or another application there, is another one, which must not see what
     /// the first one issued.
     pub fn provider_of(&self, identity: &Identity) -> Option<&Arc<Provider>> {
-        let proved = |provider: &&Arc<Provider>| {
-            let config = provider.config();
-            config.name == identity.provider()
-                && config.issuer == identity.issuer()
-                && config.client_id == identity.client_id()
-        };
-        self.0.providers.iter().find(proved)
+        let mut providers = self.0.providers.iter();
+        providers.find(|provider| provider.has_proved(identity))
     }
 
     /// One identity must not fill the store: a session that is refused hurts it alone, and to end

@@ -1,6 +1,6 @@
 //! Tokens that are not for us: got for an authorization code, and renewed.
 use super::{
-    Expect, Identity, OidcError, Registration, TokenFault, provider::Provider,
+    Expect, Identity, OidcError, Registration, TokenFault, provider::Provider, sign_in::expected,
     token_answer::TokenAnswer,
 };
 use crate::secret::Secret;
@@ -39,24 +39,13 @@ impl Provider {
         proof: (&Secret, SystemTime),
         now: SystemTime,
     ) -> Result<Tokens, OidcError> {
-        let (nonce, begun_at) = proof;
-        let discovered = self.discovered().await?;
-        let started = Instant::now();
-        let exchange = self
-            .remote
-            .exchange(&discovered, code, verifier, redirect_uri);
-        let answer = self.for_bearers(exchange.await?)?;
+        let exchanging = self.exchanged(code, verifier, redirect_uri, now);
+        let (answer, now) = exchanging.await?;
+        let answer = self.for_bearers(answer)?;
         let account = match answer.id_token() {
             None => None,
             Some(id_token) => {
-                let expect = Expect::SignIn {
-                    nonce,
-                    begun_at,
-                    access_token: answer.access_token(),
-                    code,
-                };
-                // The token may be younger than the call.
-                let now = now + started.elapsed();
+                let expect = expected(&answer, code, proof);
                 let proven = self.verify_by_keys(id_token, expect, now, None).await;
                 let proven = proven.inspect_err(|_| self.take_back(answer.refresh_token()))?;
                 Some(proven.0.by_subject())

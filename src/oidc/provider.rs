@@ -34,14 +34,6 @@ impl fmt::Debug for Provider {
         write!(f, "Provider({:?})", self.config().name)
     }
 }
-/// Does `work`, which waits for nothing, while a permit of `turns` is held.
-async fn in_turn<T>(turns: Option<&Semaphore>, work: impl FnOnce() -> T) -> T {
-    let _turn = match turns {
-        Some(turns) => turns.acquire().await.ok(), // nobody closes them
-        None => None,
-    };
-    work()
-}
 
 impl Provider {
     /// Does no I/O: an unreachable provider never stops the start.
@@ -249,4 +241,13 @@ impl Provider {
         let remote = self.remote.clone();
         async move { remote.keys(discovered.metadata.jwks_uri.as_str()).await }
     }
+}
+
+/// Does `work`, which waits for nothing, while a permit of `turns` is held.
+async fn in_turn<T>(turns: Option<&Semaphore>, work: impl FnOnce() -> T) -> T {
+    let _turn = match turns {
+        Some(turns) => turns.acquire().await.ok(), // nobody closes them
+        None => None,
+    };
+    work()
 }

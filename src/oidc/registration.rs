@@ -1,5 +1,5 @@
 //! `Registration`: our application at a provider, to which tokens were issued.
-use super::provider::Provider;
+use super::{Identity, provider::Provider};
 use serde::{Deserialize, Serialize};
 
 /// What tokens belong to for as long as they live. The name of a `[[provider]]` may be given to
@@ -24,6 +24,17 @@ impl Provider {
 
     /// Whether tokens that were issued to `registration` may be shown to it.
     pub fn has_issued_to(&self, registration: &Registration) -> bool {
-        self.registration() == *registration
+        self.is_at(&registration.issuer, &registration.client_id)
+    }
+
+    /// Whether it is what proved `identity`, by the name that it has here too.
+    pub fn has_proved(&self, identity: &Identity) -> bool {
+        self.config().name == identity.provider()
+            && self.is_at(identity.issuer(), identity.client_id())
+    }
+
+    fn is_at(&self, issuer: &str, client_id: &str) -> bool {
+        let config = self.config();
+        config.issuer == issuer && config.client_id == client_id
     }
 }

@@ -130,22 +130,27 @@ impl Provider {
         proof: (&Secret, SystemTime),
         now: SystemTime,
     ) -> Result<SignIn, OidcError> {
-        let (nonce, begun_at) = proof;
+        let exchanging = self.exchanged(code, verifier, redirect_uri, now);
+        let (answer, now) = exchanging.await?;
+        let expect = expected(&answer, code, proof);
+        self.signed_in(&answer, expect, now).await
+    }
+
+    /// What the token endpoint answers to a code, and when: its tokens may be younger than the
+    /// call.
+    pub(super) async fn exchanged(
+        &self,
+        code: &Secret,
+        verifier: &Secret,
+        redirect_uri: &Url,
+        now: SystemTime,
+    ) -> Result<(TokenAnswer, SystemTime), OidcError> {
         let discovered = self.discovered().await?;
         let started = Instant::now();
-        let answer = self
-            .remote
-            .exchange(&discovered, code, verifier, redirect_uri)
-            .await?;
-        let expect = Expect::SignIn {
-            nonce,
-            begun_at,
-            access_token: answer.access_token(),
-            code,
-        };
-        // The token may be younger than the call.
-        self.signed_in(&answer, expect, now + started.elapsed())
-            .await
+        let remote = &self.remote;
+        let exchanging = remote.exchange(&discovered, code, verifier, redirect_uri);
+        let answer = exchanging.await?;
+        Ok((answer, now + started.elapsed()))
     }
 
     /// What every flow ends in: an answer of the token endpoint whose ID token proves somebody. The
@@ -182,6 +187,21 @@ impl Provider {
             expires_in: answer.expires_in(),
             refresh_token: answer.refresh_token().cloned(),
         })
+    }
+}
+
+/// What the ID token that comes for `code` is held against. `proof`: the attempt's nonce, and when
+/// it began.
+pub(super) fn expected<'a>(
+    answer: &'a TokenAnswer,
+    code: &'a Secret,
+    proof: (&'a Secret, SystemTime),
+) -> Expect<'a> {
+    Expect::SignIn {
+        nonce: proof.0,
+        begun_at: proof.1,
+        access_token: answer.access_token(),
+        code,
     }
 }
 

@@ -1,5 +1,5 @@
 //! To the SQL node and back: header hygiene, injection, one repetition after a refused token.
-use super::{AnswerBody, Proxy, X_REQUEST_ID, repeat::Copy};
+use super::{AnswerBody, Proxy, X_REQUEST_ID, repeat::Repeatable};
 use crate::{
     auth::Injection,
     body::{Body, Outgoing},
@@ -75,7 +75,7 @@ impl Proxy {
         headers.remove(header::PROXY_AUTHORIZATION);
         let authorization = injection.token().authorization().clone();
         headers.insert(header::AUTHORIZATION, authorization);
-        let (request, copy) = Copy::of(request.map(outgoing));
+        let (request, copy) = Repeatable::of(request.map(outgoing));
         let answer = self.upstream.send(Box::new(request)).await;
         let answer = answer.map_err(|error| no_answer(&error, visit.request_id))?;
         let (answer, is_refused) = look_for_refusal(answer).await?;
@@ -90,7 +90,7 @@ impl Proxy {
     async fn repeat(
         &self,
         refusal: Response<AnswerBody>,
-        copy: Copy,
+        copy: Repeatable,
         injection: Injection,
         visit: Visit<'_>,
     ) -> Result<Response<AnswerBody>, Failure> {

@@ -4,14 +4,14 @@ use http::{HeaderMap, Method, Request, Uri};
 
 /// A copy of a request: of its head at once, of its body while that is sent.
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(super) struct Repeatable {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Kept,
 }
 
-impl Copy {
+impl Repeatable {
     /// The request, and what will be a copy of it. The case of the names of its fields is not
     /// kept.
     pub(super) fn of(request: Request<Outgoing>) -> (Request<Outgoing>, Self) {

@@ -1,17 +1,22 @@
 //! The access line as JSON, member by member. It is made once per request, and a general
 //! serialiser, which looks at every name for what has to be escaped, takes three times as long.
-use super::line::{Access, in_milliseconds, shortened};
+use super::line::{Access, in_milliseconds, shortened, timestamp};
 use serde::Serialize;
-use std::io::Write;
+use std::fmt::{self, Write};
 
 /// Bytes that hold most lines, so that their buffer does not have to grow.
 const USUAL: usize = 512;
 
-/// One line with its line break; the very bytes that `serde_json` makes of it.
-pub(super) fn format(access: &Access<'_>) -> Vec<u8> {
-    let mut line = Line(Vec::with_capacity(USUAL));
+/// One line with its line break; the very bytes that `serde_json` makes of it. `None`: something
+/// in it has no JSON form, as a time before 1970. It is made where a request is dropped, which
+/// must not panic.
+pub(super) fn format(access: &Access<'_>) -> Option<Vec<u8>> {
+    let mut line = Line {
+        bytes: Vec::with_capacity(USUAL),
+        is_whole: true,
+    };
     line.raw("{\"time\":\"");
-    line.display(humantime::format_rfc3339_millis(access.time));
+    line.raw(&timestamp(access.time)?);
     line.raw("\",\"kind\":");
     line.text(access.kind);
     line.raw(",\"request_id\":");
@@ -45,24 +50,36 @@ pub(super) fn format(access: &Access<'_>) -> Vec<u8> {
         line.value(&cache_hit);
     }
     line.raw("}\n");
-    line.0
+    line.is_whole.then_some(line.bytes)
 }
 
-struct Line(Vec<u8>);
+struct Line {
+    bytes: Vec<u8>,
+    is_whole: bool,
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.raw(text);
+        Ok(())
+    }
+}
 
 impl Line {
     /// Of ours, and JSON already.
     fn raw(&mut self, json: &str) {
-        self.0.extend_from_slice(json.as_bytes());
+        self.bytes.extend_from_slice(json.as_bytes());
     }
 
     /// Of a type whose text needs no escapes.
-    fn display(&mut self, value: impl std::fmt::Display) {
-        write!(self.0, "{value}").expect("a vector takes everything");
+    fn display(&mut self, value: impl fmt::Display) {
+        let written = write!(self, "{value}");
+        self.is_whole &= written.is_ok();
     }
 
     fn value(&mut self, value: &impl Serialize) {
-        serde_json::to_writer(&mut self.0, value).expect("numbers and names have a JSON form");
+        let written = serde_json::to_writer(&mut self.bytes, value);
+        self.is_whole &= written.is_ok();
     }
 
     /// Of anybody.
@@ -80,7 +97,10 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::{CredentialKind, Outcome};
+    use crate::{
+        config::LogFormat,
+        telemetry::{CredentialKind, Outcome, line},
+    };
     use proptest::{option, prelude::*};
     use std::{
         net::IpAddr,
@@ -113,7 +133,35 @@ mod tests {
                 cache_hit,
             };
             let expected = serde_json::to_string(&access).unwrap() + "\n";
-            prop_assert_eq!(String::from_utf8(format(&access)).unwrap(), expected);
+            let line = format(&access).unwrap();
+            prop_assert_eq!(String::from_utf8(line).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_time_that_has_no_text_loses_its_line_and_no_more() {
+        let access = Access {
+            time: SystemTime::UNIX_EPOCH - Duration::from_secs(1),
+            kind: "access",
+            request_id: "1",
+            client: IpAddr::from([192, 0, 2, 1]),
+            method: "GET",
+            path: "/",
+            status: 200,
+            bytes: 0,
+            duration: Duration::ZERO,
+            outcome: Outcome::Complete,
+            identity: None,
+            database: None,
+            credential: CredentialKind::None,
+            cache_hit: None,
+        };
+        let after_9999 = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_800);
+        for time in [access.time, after_9999] {
+            let access = Access { time, ..access };
+            assert_eq!(format(&access), None);
+            let text = line::format(&access, LogFormat::Text);
+            assert_eq!(text, b"\n");
         }
     }
 }
