@@ -88,7 +88,7 @@ pub enum Reply {
 
 /// Sign-ins that one client's network begins at a time. Each may take a place among those that are
 /// pushed to the provider, and of these there are 32 for everybody; a push takes a fraction of a
-/// second, so this is some fifty sign-ins a second.
+/// second, so this is some fifty sign-ins a second. Others wait for a moment.
 const MAX_BEGINNING: usize = 8;
 
 impl Endpoints {

@@ -81,8 +81,9 @@ impl Endpoints {
         attempt: &Attempt,
         visit: Visit<'_>,
     ) -> Result<Url, Failure> {
-        let Some(_place) = self.0.beginning.enter(visit.client) else {
-            tracing::warn!("too many sign-ins of one address are being begun");
+        let Some(_place) = self.0.beginning.enter(visit.client).await else {
+            let (client, request_id) = (visit.client, visit.request_id.as_str());
+            tracing::warn!(%client, request_id, "too many sign-ins of one network are being begun");
             return Err(Failure::ProviderUnreachable); // as if it were slow for everybody
         };
         let state = attempt.seal(&self.0.ring);
