@@ -64,6 +64,12 @@ impl Ended {
         known.until = known.until.max(logout.until);
     }
 
+    /// Until when a logout of `name` is remembered.
+    pub(super) fn until(&self, name: &[u8]) -> Option<SystemTime> {
+        let logouts = self.logouts.read().unwrap_or_else(PoisonError::into_inner);
+        logouts.get(name).map(|logout| logout.until)
+    }
+
     /// When the last logout of `name` was heard of, by our clock.
     pub(super) fn heard_at(&self, name: &[u8]) -> Option<SystemTime> {
         let logouts = self.logouts.read().unwrap_or_else(PoisonError::into_inner);

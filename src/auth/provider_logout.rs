@@ -111,13 +111,18 @@ impl Authenticator {
         Err(fault)
     }
 
-    /// When the last of the tokens known here ends that a logout of `wanted` makes worthless.
+    /// When the last of the tokens known here ends that a logout of `wanted` makes worthless; at
+    /// least as late as an earlier logout of it is remembered, since some may have ended then.
     fn last_end(&self, wanted: &[u8]) -> SystemTime {
         let known = self
             .0
             .verified
             .known_ends(|identity| is_called(identity, wanted));
-        known.max().unwrap_or(SystemTime::UNIX_EPOCH)
+        let remembered = self.0.ended.until(wanted);
+        known
+            .chain(remembered)
+            .max()
+            .unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// Drops what is known of a signed-out name's tokens, and ends its sessions that had begun

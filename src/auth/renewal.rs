@@ -179,7 +179,7 @@ impl Authenticator {
         let (next, life) = (renewed.refresh_token.clone(), renewed.expires_in);
         let is_to_prove = renewed.id_token.is_some();
         let keep = move |record: &mut SignedIn| {
-            record.rotate(next.clone());
+            record.rotate(next.clone(), now);
             if !is_to_prove {
                 record.renew(life, now);
             }

@@ -115,8 +115,9 @@ impl SignedIn {
     }
 
     /// Takes the refresh token that a refresh brought, if it is a new one. Nobody has vouched for
-    /// anything by that.
-    pub(super) fn rotate(&mut self, refresh_token: Option<Secret>) {
+    /// anything by that; should no proof follow, the next refresh is not tried at once.
+    pub(super) fn rotate(&mut self, refresh_token: Option<Secret>, now: SystemTime) {
+        self.no_sooner = Some(now + EARLY);
         if refresh_token.is_some() {
             self.refresh_token = refresh_token;
         }
@@ -272,12 +273,15 @@ mod tests {
     #[test]
     fn a_refresh_token_alone_vouches_for_nothing() {
         let mut record = signed_in(300);
-        record.rotate(None);
+        let early = SystemTime::UNIX_EPOCH + 100 * SECOND;
+        record.rotate(None, early);
         assert!(record.refresh_token().unwrap().matches("r"));
-        record.rotate(Some(Secret::new("s")));
+        record.rotate(Some(Secret::new("s")), early);
         assert!(record.refresh_token().unwrap().matches("s"));
         assert_eq!((record.vouched_at(), due(&record)), (None, 240));
         let now = SystemTime::UNIX_EPOCH + 200 * SECOND;
+        record.rotate(None, now);
+        assert_eq!(due(&record), 260, "not again at once");
         record.prove(signed_in(300).identity, Secret::new("u"), now);
         assert_eq!(record.vouched_at(), Some(now));
     }

@@ -34,8 +34,8 @@ impl Endpoints {
         let fields = Fields::of_query(request.uri().query())?;
         let attempt = self.attempt(&request, &fields, visit)?;
         seen.begin_again = Some(attempt.begin_again());
-        self.use_once(&attempt, visit).await?;
         let provider = self.begun_at(&attempt)?;
+        self.use_once(&attempt, visit).await?;
         let redeemed = self.redeem(&provider, &attempt, &fields, visit).await;
         let fresh = self.or_waste(redeemed, &fields, visit)?;
         seen.identity = Some(fresh.identity.username().to_owned());

@@ -55,8 +55,8 @@ impl Endpoints {
         if attempt.owner.as_ref().is_some_and(|begun| *begun != owner) {
             return Err(Failure::State);
         }
-        self.use_once(&attempt, visit).await?;
         let provider = self.begun_at(&attempt)?;
+        self.use_once(&attempt, visit).await?;
         let redeem = async {
             let code = self.code(&provider, &fields).await?;
             let redirect_uri = self.redirect_uri(&attempt.callback);

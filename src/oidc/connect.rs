@@ -41,7 +41,9 @@ impl Provider {
     ) -> Result<Tokens, OidcError> {
         let exchanging = self.exchanged(code, verifier, redirect_uri, now);
         let (answer, now) = exchanging.await?;
-        let answer = self.for_bearers(answer)?;
+        let refresh_token = answer.refresh_token().cloned();
+        let answer = self.for_bearers(answer);
+        let answer = answer.inspect_err(|_| self.take_back(refresh_token.as_ref()))?;
         let account = match answer.id_token() {
             None => None,
             Some(id_token) => {

@@ -54,6 +54,8 @@ async fn a_token_that_a_logout_ended_does_not_come_back_after_a_day() {
     ended.add(logout(), at(1));
     let pushed_out = alice(48);
     assert!(ended.covers(&pushed_out, at(2)));
+    let until = ended.until(&logout().name).unwrap();
+    assert!(until >= at(48), "a later logout is to be noted as long");
     for hours in [24, 25, 26, 47] {
         ended.add(logout(), at(hours)); // forgets those whose time is over
         assert!(ended.covers(&pushed_out, at(hours)), "{hours}");
