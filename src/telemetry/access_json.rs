@@ -16,7 +16,7 @@ pub(super) fn format(access: &Access<'_>) -> Option<Vec<u8>> {
         is_whole: true,
     };
     line.raw("{\"time\":\"");
-    line.raw(&timestamp(access.time)?);
+    line.display(timestamp(access.time)?);
     line.raw("\",\"kind\":");
     line.text(access.kind);
     line.raw(",\"request_id\":");

@@ -1,7 +1,7 @@
 //! The members of access and audit lines, and their two forms.
 use crate::config::LogFormat;
 use serde::{Serialize, ser::Error};
-use std::{fmt::Write, net::IpAddr, time::Duration, time::SystemTime};
+use std::{fmt::Display, net::IpAddr, time::Duration, time::SystemTime};
 
 /// One request, from its head to the end of its answer.
 #[derive(Debug, Serialize)]
@@ -173,16 +173,18 @@ fn text(line: &impl Serialize) -> Vec<u8> {
 }
 
 /// `None`: before 1970 or after 9999, at which the library fails or panics.
-pub(super) fn timestamp(time: SystemTime) -> Option<String> {
-    time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    let mut text = String::with_capacity("1970-01-01T00:00:00.000Z".len());
-    write!(text, "{}", humantime::format_rfc3339_millis(time)).ok()?;
-    Some(text)
+pub(super) fn timestamp(time: SystemTime) -> Option<impl Display> {
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let has_text = since_1970.as_secs() < YEAR_10000;
+    has_text.then(|| humantime::format_rfc3339_millis(time))
 }
+
+/// Seconds since 1970.
+const YEAR_10000: u64 = 253_402_300_800;
 
 fn rfc3339<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     let text = timestamp(*time).ok_or_else(|| S::Error::custom("no such time"))?;
-    serializer.serialize_str(&text)
+    serializer.collect_str(&text)
 }
 
 /// With three decimals.
