@@ -151,20 +151,24 @@ impl StandIn {
     }
 }
 
-/// A provider that asks with a client which trusts nobody: all is plain loopback here.
-pub(crate) fn provider(config: &config::Provider, secret: Option<&str>) -> Arc<Provider> {
+/// Asks by a client which trusts nobody: all is plain loopback here.
+pub(crate) fn http() -> HttpClient {
     let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(crypto)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    let http = HttpClient::new(tls, Duration::from_secs(10), 2 * 1024 * 1024);
+    HttpClient::new(tls, Duration::from_secs(10), 2 * 1024 * 1024)
+}
+
+/// A provider that asks so.
+pub(crate) fn provider(config: &config::Provider, secret: Option<&str>) -> Arc<Provider> {
     let credentials = ClientCredentials {
         secret: secret.map(Secret::new),
         ..ClientCredentials::default()
     };
-    Provider::new(config, credentials, http)
+    Provider::new(config, credentials, http())
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {

@@ -193,13 +193,8 @@ async fn a_client_that_waits_for_100_continue_is_not_silent() {
     assert_eq!(wire.answer().await.body, b"done");
 }
 
-#[tokio::test]
-async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
-    let site = Site::with(limited).await;
-    let mut wire = Wire::open(&site).await;
-    wire.send("GET /test/stream?bytes=1073741824&chunk=1048576 HTTP/1.1\r\nhost: a\r\nx-request-id: deaf\r\n\r\n")
-        .await;
-    assert!(wire.head().await.starts_with("HTTP/1.1 200"));
+/// The request `deaf` was cut within its answer, and the SQL node has been let go, too.
+async fn assert_cut(site: &Site) {
     let lines = site
         .log
         .wait_for("access", 1, |line| line["request_id"] == "deaf");
@@ -208,11 +203,20 @@ async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
         (&line["status"], &line["outcome"]),
         (&json!(200), &json!("broken"))
     );
-    // The SQL node has been let go, too.
     let left = site
         .node
         .wait_for(|request| request.interrupted || request.answered.is_some());
     patiently("end", left).await;
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
+    let site = Site::with(limited).await;
+    let mut wire = Wire::open(&site).await;
+    wire.send("GET /test/stream?bytes=1073741824&chunk=1048576 HTTP/1.1\r\nhost: a\r\nx-request-id: deaf\r\n\r\n")
+        .await;
+    assert!(wire.head().await.starts_with("HTTP/1.1 200"));
+    assert_cut(&site).await;
 }
 
 #[tokio::test]
@@ -246,19 +250,7 @@ async fn an_http2_stream_that_takes_nothing_of_its_answer_is_reset_and_no_other(
         .header("x-request-id", "deaf")
         .stream();
     let mut deaf = deaf.await.unwrap();
-    let lines = site
-        .log
-        .wait_for("access", 1, |line| line["request_id"] == "deaf");
-    let line = lines.await.remove(0);
-    assert_eq!(
-        (&line["status"], &line["outcome"]),
-        (&json!(200), &json!("broken"))
-    );
-    // The SQL node has been let go, too.
-    let left = site
-        .node
-        .wait_for(|request| request.interrupted || request.answered.is_some());
-    patiently("end", left).await;
+    assert_cut(&site).await;
     let other = client.get("/test/stream?bytes=10&chunk=10").send().await;
     assert_eq!(other.unwrap().status, 200, "on the same connection");
     let rest = async { while let Some(Ok(_)) = deaf.next_chunk().await.transpose() {} };

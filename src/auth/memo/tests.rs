@@ -1,9 +1,8 @@
 use super::*;
 use crate::{
     config::Config,
-    http_client::HttpClient,
     ocient::{OcientTokens, TokenEndpoints},
-    oidc::{ClientCredentials, Identity, Provider},
+    oidc::{Identity, stand_in},
     seal::KeyRing,
     secret::Secret,
     session::Sessions,
@@ -99,22 +98,15 @@ async fn keyless() -> Authenticator {
          [sessions]\nstore = 'memory'\nkeys = 'keys'\n\
          [[provider]]\nname = 'corp'\nclient_id = 'ocient'\nissuer = 'https://x'\n";
     let config = Config::from_toml(text, "config.toml", folder.path()).unwrap();
-    let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(crypto)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    let http = HttpClient::new(tls, Duration::from_secs(1), 1024);
-    let nothing = ClientCredentials::default();
-    let provider = Provider::new(&config.providers[0], nothing, http.clone());
+    let provider = stand_in::provider(&config.providers[0], None);
     let ring = Arc::new(KeyRing::open(&config.sessions.keys).unwrap());
     let sessions = Sessions::open(&config.sessions, ring, None).await.unwrap();
     let (control, telemetry) = (
         Handle::current(),
         Telemetry::new(config.log, std::io::sink()),
     );
-    let node = TokenEndpoints::new(http, config.sql_node.url.clone(), Duration::from_secs(60));
+    let url = config.sql_node.url.clone();
+    let node = TokenEndpoints::new(stand_in::http(), url, 60 * SECOND);
     let tokens = OcientTokens::new(node, 10, control.clone(), telemetry.clone());
     let passwords = HashMap::new();
     let providers = vec![provider];

@@ -3,4 +3,5 @@ pub mod answer;
 pub mod client;
 pub mod load;
 pub mod origin;
+pub mod proxy;
 pub mod tls;

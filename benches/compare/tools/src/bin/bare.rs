@@ -8,49 +8,16 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use sidecar_bench_tools::tls;
-use std::{env, error::Error, path::PathBuf, sync::Arc};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Mutex,
-    task::LocalSet,
-};
-use tokio_rustls::TlsAcceptor;
-
-/// Bytes of each buffer.
-const BUFFER: usize = 64 * 1024;
+use sidecar_bench_tools::proxy::{BUFFER, run};
+use std::{error::Error, sync::Arc};
+use tokio::{net::TcpStream, sync::Mutex};
+use tokio_rustls::server::TlsStream;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let config = tls::server(&file("BENCH_CERT")?, &file("BENCH_KEY")?)?;
-    let port: u16 = env::var("BENCH_PORT")?.parse()?;
-    let upstream: Arc<str> = env::var("BENCH_UPSTREAM")?.into();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
-    let acceptor = TlsAcceptor::from(config);
-    LocalSet::new().block_on(&runtime, async move {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-        loop {
-            let (tcp, _) = listener.accept().await?;
-            // A client that hangs up is no failure.
-            tokio::task::spawn_local(serve(acceptor.clone(), tcp, upstream.clone()));
-        }
-    })
+    run(serve)
 }
 
-fn file(variable: &str) -> Result<PathBuf, env::VarError> {
-    env::var(variable).map(PathBuf::from)
-}
-
-async fn serve(
-    acceptor: TlsAcceptor,
-    tcp: TcpStream,
-    upstream: Arc<str>,
-) -> Result<(), Box<dyn Error>> {
-    tcp.set_nodelay(true)?;
-    let tls = acceptor.accept(tcp).await?;
-    let origin = TcpStream::connect(&*upstream).await?;
-    origin.set_nodelay(true)?;
+async fn serve(tls: TlsStream<TcpStream>, origin: TcpStream) -> Result<(), Box<dyn Error>> {
     let (sender, connection) = client::Builder::new()
         .max_buf_size(BUFFER)
         .preserve_header_case(true)
