@@ -1,5 +1,4 @@
 # A bare hyper proxy, with the sidecar's libraries and no work of its own: what they cost.
 # auth: none
 # bearer: inject
-# speaks: http/1.1
 exec "$BENCH_TOOLS/bare"
