@@ -2,6 +2,7 @@
 mod activity;
 mod connection;
 mod deadline;
+mod gather;
 mod listener;
 mod lookout;
 mod stall;

@@ -3,6 +3,7 @@ use super::{
     Admission, Application, Peer,
     activity::{Activity, tracked},
     deadline::{DeadlineStream, Waits},
+    gather::Gathered,
     lookout::Lookout,
     stall::StallLimit,
     streams::Streams,
@@ -15,7 +16,14 @@ use hyper_util::{
 };
 use rustls::ServerConfig;
 use socket2::{SockRef, TcpKeepalive};
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
@@ -103,11 +111,14 @@ pub(super) async fn serve<A: Application>(
     let stream = DeadlineStream::new(tls, activity.clone(), protocol.waits(!is_http2));
     let service = tracked(application.service(peer), activity.clone());
     let ended = if is_http2 {
-        let stream = TokioIo::new(stream);
-        finish(protocol.http2.serve_connection(stream, service), closing).await
+        let stream = Gathered::new(stream);
+        let connection = TokioIo::new(stream.clone());
+        let connection = protocol.http2.serve_connection(connection, service);
+        finish(connection, |cx| stream.poll_written(cx), closing).await
     } else {
         let stream = TokioIo::new(Lookout::new(stream, activity.clone()));
-        finish(protocol.http1.serve_connection(stream, service), closing).await
+        let connection = protocol.http1.serve_connection(stream, service);
+        finish(connection, |_| Poll::Ready(Ok(())), closing).await
     };
     if let Err(error) = ended {
         debug!(%error, "connection ended");
@@ -138,17 +149,29 @@ async fn shake_hands(
     None
 }
 
-/// Drives `connection` to its end; from `closing` on towards it.
+/// Drives `connection` to its end, with `write` after each of its turns; from `closing` on towards
+/// its end.
 async fn finish<C: GracefulConnection>(
     connection: C,
+    mut write: impl FnMut(&mut Context<'_>) -> Poll<io::Result<()>>,
     closing: CancellationToken,
 ) -> Result<(), C::Error> {
     let mut connection = pin!(connection);
+    let mut turn = |connection: Pin<&mut C>, cx: &mut Context<'_>| match connection.poll(cx) {
+        Poll::Ready(ended) => Poll::Ready(ended),
+        Poll::Pending => match write(cx) {
+            Poll::Ready(Err(error)) => {
+                debug!(%error, "connection ended");
+                Poll::Ready(Ok(()))
+            }
+            _ => Poll::Pending,
+        },
+    };
     tokio::select! {
-        ended = &mut connection => return ended,
+        ended = poll_fn(|cx| turn(connection.as_mut(), cx)) => return ended,
         () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
     }
-    connection.await
+    poll_fn(|cx| turn(connection.as_mut(), cx)).await
 }
 
 /// No delay of small answers, and keep-alive probes: they find a client that vanished while
