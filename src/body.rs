@@ -12,11 +12,13 @@ pub use patience::Patience;
 pub use receipt::Receipted;
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http::request;
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 /// Data that leaves this process: small and whole, or a peer's own stream. A stream's frames
@@ -30,13 +32,21 @@ pub enum Body {
     Receipted(Receipted),
     /// The SQL node's answer.
     Stream(Incoming),
-    /// A client's request.
-    Arriving(Arriving),
+    /// A client's request; in a box, as it is large and most requests have none.
+    Arriving(Box<Arriving>),
     /// The length alone of one that is not sent.
     Unsent(u64),
 }
 
 impl Body {
+    /// Of a request with this head, whose client may be silent for less than `silence` at a time.
+    pub fn arriving(body: Incoming, head: &request::Parts, silence: Duration) -> Self {
+        match body.is_end_stream() {
+            true => Self::empty(),
+            false => Self::Arriving(Box::new(Arriving::new(body, head, silence))),
+        }
+    }
+
     /// No bytes at all.
     pub fn empty() -> Self {
         Self::Full(None)
@@ -65,7 +75,7 @@ impl http_body::Body for Body {
                 let polled = Pin::new(stream).poll_frame(cx);
                 polled.map_err(BodyError::Broken)
             }
-            Self::Arriving(body) => Pin::new(body).poll_frame(cx),
+            Self::Arriving(body) => Pin::new(&mut **body).poll_frame(cx),
             Self::Unsent(_) => Poll::Ready(None),
         }
     }

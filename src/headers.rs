@@ -2,23 +2,30 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::net::IpAddr;
 
-/// Fields of one connection even when no `Connection` line names them (RFC 9110 section 7.6.1,
-/// and the two that older software still sends). `Trailer` is not among them: it announces
+/// Whether `name` is a field of one connection even when no `Connection` line names it (RFC 9110
+/// section 7.6.1, and the two that older software still sends). `Trailer` is none: it announces
 /// fields of the message, not of the connection.
-const HOP_BY_HOP: [HeaderName; 6] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade"
+    )
+}
+
+/// Whether there is any field that [`strip_hop_by_hop`] removes. Most messages have none, and one
+/// pass over their names takes less time than a search for each.
+pub fn has_hop_by_hop(headers: &HeaderMap) -> bool {
+    headers.keys().any(is_hop_by_hop)
+}
 
 /// Removes the fields that belong to one connection (RFC 9110 section 7.6.1). Reads every
 /// `Connection` line, because [`HeaderMap::remove`] yields only the first value. `Host` and
 /// `Content-Length` stay whatever a `Connection` line says: without them the rest of the
 /// message would mean something else.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if !has_hop_by_hop(headers) {
+        return;
+    }
     if headers.contains_key(header::CONNECTION) {
         let named: Vec<HeaderName> = tokens(headers, &header::CONNECTION)
             .filter_map(|name| HeaderName::from_bytes(name).ok()) // else no field has it
@@ -28,7 +35,12 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in &HOP_BY_HOP {
+    let left: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_hop_by_hop(name))
+        .cloned()
+        .collect();
+    for name in left {
         headers.remove(name);
     }
 }

@@ -11,12 +11,12 @@ pub use worker::WorkerProxy;
 
 use crate::{
     auth::{Authenticator, Decision, Memo, Seen, WINDOW},
-    body::{Arriving, Body},
+    body::Body,
     endpoints::{Endpoints, Reply, Visit},
     failure::Failure,
     headers::{ForwardedFields, forwarded_client},
     page::Reader,
-    request_id::RequestIds,
+    request_id::{RequestId, RequestIds},
     route::{Endpoint, Route, Routes, Target},
     server::{Admission, Peer},
     telemetry::{Audit, AuditEvent, Telemetry},
@@ -93,7 +93,10 @@ impl Proxy {
     }
 
     /// Answers one request, whatever happens to it.
-    pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<AnswerBody> {
+    pub fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<AnswerBody>> + Send {
         let (now, started) = (SystemTime::now(), Instant::now());
         let reader = Reader::of(request.headers());
         let request_id = self.request_ids.of(request.headers().get(X_REQUEST_ID));
@@ -104,11 +107,26 @@ impl Proxy {
             now,
         };
         let record = Record::new(&request, visit, started, self.shared.telemetry.clone());
-        let mut record = Box::new(record); // moved with the answer, more than once
+        let record = Box::new(record); // moved with the answer, more than once
         let (head, body) = request.into_parts();
-        let body = Arriving::new(body, &head, self.shared.silence);
+        let body = Body::arriving(body, &head, self.shared.silence);
         // Handed down from call to call, each of which would hold a copy in its future.
-        let request = Box::new(Request::from_parts(head, Body::Arriving(body)));
+        let request = Box::new(Request::from_parts(head, body));
+        self.answered(request, request_id, reader, record)
+    }
+
+    async fn answered(
+        self: Arc<Self>,
+        request: Box<Request<Body>>,
+        request_id: RequestId,
+        reader: Reader,
+        mut record: Box<Record>,
+    ) -> Response<AnswerBody> {
+        let visit = Visit {
+            client: record.client(),
+            request_id: &request_id,
+            now: record.time(),
+        };
         let mut answer = match self.answer(request, visit, &mut record.seen).await {
             Ok(mut answer) => {
                 record.status = answer.status();
@@ -135,7 +153,8 @@ impl Proxy {
         answer
             .headers_mut()
             .insert(X_REQUEST_ID, request_id.as_header().clone());
-        answer.map(|body| body.recorded(record))
+        answer.body_mut().record(record);
+        answer
     }
 
     async fn answer(
@@ -153,13 +172,8 @@ impl Proxy {
                 "this path could be taken for an endpoint it is not; spell it plainly",
             )),
             Route::Ours(endpoint) => {
-                match self.ask_endpoint(endpoint, request, visit, seen).await? {
-                    Reply::Answer(answer) => Ok(answer.map(AnswerBody::from)),
-                    Reply::Forward(request) => {
-                        self.ask_node(request, &Target::Elsewhere, visit, seen)
-                            .await
-                    }
-                }
+                // Large, and seldom: a future of its own.
+                Box::pin(self.ask_endpoint(endpoint, request, visit, seen)).await
             }
             Route::SqlNode(target) => self.ask_node(request, &target, visit, seen).await,
         }
@@ -173,7 +187,7 @@ impl Proxy {
         request: Box<Request<Body>>,
         visit: Visit<'_>,
         seen: &mut Seen,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Response<AnswerBody>, Failure> {
         let (endpoints, request_id) = (self.shared.endpoints.clone(), visit.request_id.clone());
         let (client, now) = (visit.client, visit.now);
         // What goes wrong on the way is logged with the request's id, at every level.
@@ -195,7 +209,13 @@ impl Proxy {
         };
         let (reply, found) = done.map_err(|_| Failure::Internal)?;
         *seen = found;
-        reply
+        match reply? {
+            Reply::Answer(answer) => Ok(answer.map(AnswerBody::from)),
+            Reply::Forward(request) => {
+                self.ask_node(request, &Target::Elsewhere, visit, seen)
+                    .await
+            }
+        }
     }
 
     async fn ask_node(
@@ -216,7 +236,6 @@ impl Proxy {
                 seen,
             )
             .await?;
-        self.prepare(&mut request, visit.request_id);
         match decision {
             Decision::PassThrough => self.pass_through(request, visit.request_id).await,
             Decision::Inject(injection) => self.inject(request, injection, visit).await,

@@ -14,7 +14,8 @@ pub struct RequestId(HeaderValue);
 /// than reading its head.
 #[derive(Debug)]
 pub struct RequestIds {
-    connection: [u8; 12],
+    /// The digits that all of them begin with.
+    connection: [u8; 24],
     // Four thousand million requests on one connection would begin it anew.
     count: AtomicU32,
 }
@@ -26,9 +27,11 @@ const MAX_LENGTH: usize = 96;
 impl RequestIds {
     /// For a new connection.
     pub fn new() -> Self {
-        let mut connection = [0; 12];
+        let mut random = [0; 12];
         // Only uniqueness is at stake: without randomness the identifiers are merely not unique.
-        let _unique = aws_lc_rs::rand::fill(&mut connection).is_ok();
+        let _unique = aws_lc_rs::rand::fill(&mut random).is_ok();
+        let mut connection = [0; 24];
+        write_hex(&random, &mut connection);
         Self {
             connection,
             count: AtomicU32::new(0),
@@ -44,15 +47,21 @@ impl RequestIds {
     }
 
     fn next(&self) -> RequestId {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let count = self.count.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let mut digits = [0; 32];
-        let bytes = self.connection.iter().chain(&count);
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
+        let (connection, rest) = digits.split_at_mut(self.connection.len());
+        connection.copy_from_slice(&self.connection);
+        write_hex(&count, rest);
         RequestId(HeaderValue::from_bytes(&digits).expect("hexadecimal digits are visible ASCII"))
+    }
+}
+
+/// Two digits for each byte.
+fn write_hex(bytes: &[u8], digits: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
     }
 }
 

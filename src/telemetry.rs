@@ -34,7 +34,7 @@ impl Telemetry {
             LogFormat::Text => self.write(access),
             LogFormat::Json => {
                 if let Some(line) = access_json::format(access) {
-                    self.writer.line(&line);
+                    self.writer.visible_line(&line);
                 }
             }
         }

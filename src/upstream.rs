@@ -6,7 +6,7 @@ mod pool;
 pub use origin::Origin;
 pub use pool::Lease;
 
-use crate::body::{BodyError, Continue, Outgoing};
+use crate::body::{Body, BodyError, Continue, Outgoing};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use pool::{Connection, Pool};
@@ -57,6 +57,9 @@ pub struct Answer {
     pub lease: Lease,
 }
 
+/// Why a try failed, and the request if nothing of it was sent.
+type Failed = (hyper::Error, Option<Box<Request<Outgoing>>>);
+
 /// How long a body waits for `100 Continue` before it is sent all the same: a server may
 /// ignore the expectation, and RFC 9110 section 10.1.1 forbids to wait for ever.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
@@ -75,20 +78,24 @@ impl Upstream {
         self.origin.authority()
     }
 
-    /// Sends `request`, whose URI is in origin form, and waits for the head of the answer as
-    /// long as `sql_node.head_timeout` allows. Dropping the future aborts the request: the
-    /// SQL node sees the connection close and ends the query.
+    /// Sends `request`, whose URI is in origin form and whose body `outgoing` makes ready, and
+    /// waits for the head of the answer as long as `sql_node.head_timeout` allows. Dropping the
+    /// future aborts the request: the SQL node sees the connection close and ends the query.
     ///
     /// A request that a pooled connection turned out too stale to take, so that nothing of it
     /// was sent, is sent on a fresh one; no other request is repeated here.
     ///
     /// # Errors
     /// No connection, a broken one, or no head in time.
-    pub async fn send(&self, request: Box<Request<Outgoing>>) -> Result<Answer, UpstreamError> {
-        let exchange = self.exchange(request);
+    pub async fn send(
+        &self,
+        request: Box<Request<Body>>,
+        outgoing: impl FnOnce(Body) -> Outgoing,
+    ) -> Result<Answer, UpstreamError> {
+        let exchange = self.exchange(request, outgoing);
         let answer = match self.origin.head_timeout() {
             None => exchange.await?,
-            Some(limit) => timeout(limit, exchange)
+            Some(limit) => Box::pin(timeout(limit, exchange)) // or it would be there twice
                 .await
                 .unwrap_or(Err(UpstreamError::HeadTimeout(limit)))?,
         };
@@ -98,48 +105,52 @@ impl Upstream {
         }
     }
 
-    async fn exchange(&self, request: Box<Request<Outgoing>>) -> Result<Answer, UpstreamError> {
+    async fn exchange(
+        &self,
+        request: Box<Request<Body>>,
+        outgoing: impl FnOnce(Body) -> Outgoing,
+    ) -> Result<Answer, UpstreamError> {
         let Some(pooled) = self.pool.take() else {
             // Seldom, and large: a future of its own.
-            return Box::pin(self.exchange_anew(request)).await;
+            return Box::pin(self.exchange_anew(request.map(outgoing))).await;
         };
-        match self.attempt(pooled, request).await {
+        match self.attempt(pooled, request.map(outgoing)).await {
             Ok(answer) => Ok(answer),
-            Err((_, Some(unsent))) => Box::pin(self.exchange_anew(unsent)).await,
+            Err((_, Some(unsent))) => Box::pin(self.exchange_anew(*unsent)).await,
             Err((error, None)) => Err(blame(error)),
         }
     }
 
     /// On a connection of its own.
-    async fn exchange_anew(
-        &self,
-        request: Box<Request<Outgoing>>,
-    ) -> Result<Answer, UpstreamError> {
+    async fn exchange_anew(&self, request: Request<Outgoing>) -> Result<Answer, UpstreamError> {
         let fresh = Connection::new(self.origin.connect().await?).await?;
         let attempt = self.attempt(fresh, request).await;
         attempt.map_err(|(error, _)| blame(error))
     }
 
     /// One try on one connection; gives the request back if nothing of it was sent.
-    async fn attempt(
+    fn attempt(
         &self,
         mut connection: Connection,
-        mut request: Box<Request<Outgoing>>,
-    ) -> Result<Answer, (hyper::Error, Option<Box<Request<Outgoing>>>)> {
+        mut request: Request<Outgoing>,
+    ) -> impl Future<Output = Result<Answer, Failed>> {
         let expected = hold_body(&mut request);
-        let response = connection.send(*request);
-        let response = match expected {
-            None => response.await,
-            Some(signal) => Box::pin(when_asked(response, signal)).await,
-        };
-        match response {
-            Ok(response) => Ok(Answer {
-                response,
-                lease: self.pool.lease(connection),
-            }),
-            Err(mut failed) => {
-                let unsent = failed.take_message().map(Box::new);
-                Err((failed.into_error(), unsent))
+        // Outside of the future, which would hold the request besides.
+        let response = connection.send(request);
+        async {
+            let response = match expected {
+                None => response.await,
+                Some(signal) => Box::pin(when_asked(response, signal)).await,
+            };
+            match response {
+                Ok(response) => Ok(Answer {
+                    response,
+                    lease: self.pool.lease(connection),
+                }),
+                Err(mut failed) => {
+                    let unsent = failed.take_message().map(Box::new);
+                    Err((failed.into_error(), unsent))
+                }
             }
         }
     }

@@ -16,7 +16,7 @@ pub struct Outgoing {
     body: Body,
     clean: fn(&mut HeaderMap),
     hold: Option<Continue>,
-    kept: Option<Kept>,
+    kept: Option<Arc<Mutex<Copy>>>,
 }
 
 impl Outgoing {
@@ -36,13 +36,12 @@ impl Outgoing {
         self.hold.get_or_insert_default().clone()
     }
 
-    /// Keeps a copy of what is sent in `kept`.
-    pub fn kept_in(mut self, kept: Kept) -> Self {
-        if http_body::Body::is_end_stream(&self.body) {
-            kept.complete(); // nobody asks a body that has ended for its frames
-        }
-        self.kept = Some(kept);
-        self
+    /// Keeps a copy of what is sent.
+    pub fn keep(&mut self) -> Kept {
+        // Nobody asks a body that has ended for its frames.
+        let kept = (!http_body::Body::is_end_stream(&self.body)).then(Arc::default);
+        self.kept.clone_from(&kept);
+        Kept(kept)
     }
 }
 
@@ -68,14 +67,13 @@ impl http_body::Body for Outgoing {
             (this.clean)(trailers);
         }
         if let (Some(kept), Poll::Ready(frame)) = (&this.kept, &polled) {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             match frame {
                 Some(Ok(frame)) => kept.add(frame),
-                Some(Err(_)) => kept.give_up(),
+                Some(Err(_)) => kept.let_go(),
                 None => {}
             }
-            if frame.is_none() || this.body.is_end_stream() {
-                kept.complete();
-            }
+            kept.complete |= frame.is_none() || this.body.is_end_stream();
         }
         polled
     }
@@ -119,9 +117,9 @@ impl Continue {
     }
 }
 
-/// The copy of a body that was sent; clones are one copy. The frames are shared, not copied.
-#[derive(Clone, Debug, Default)]
-pub struct Kept(Arc<Mutex<Copy>>);
+/// The copy of a body that was sent. The frames are shared, not copied.
+#[derive(Debug)]
+pub struct Kept(Option<Arc<Mutex<Copy>>>); // `None`: there is no body
 
 #[derive(Debug, Default)]
 struct Copy {
@@ -138,7 +136,10 @@ const MAX_KEPT: usize = 64 * 1024;
 impl Kept {
     /// The whole body, if all of it was sent and none of it had to be let go.
     pub fn whole(&self) -> Option<Bytes> {
-        let copy = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(copy) = &self.0 else {
+            return Some(Bytes::new());
+        };
+        let copy = copy.lock().unwrap_or_else(PoisonError::into_inner);
         if !copy.complete || copy.given_up {
             return None;
         }
@@ -148,35 +149,20 @@ impl Kept {
             frames => frames.concat().into(),
         })
     }
-
-    fn add(&self, frame: &Frame<Bytes>) {
-        let mut copy = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match frame.data_ref() {
-            Some(data) if !copy.given_up && copy.length + data.len() <= MAX_KEPT => {
-                copy.length += data.len();
-                copy.frames.push(data.clone());
-            }
-            // Too long, or trailers, which a repetition would lose.
-            _ => copy.let_go(),
-        }
-    }
-
-    fn complete(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .complete = true;
-    }
-
-    fn give_up(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .let_go();
-    }
 }
 
 impl Copy {
+    fn add(&mut self, frame: &Frame<Bytes>) {
+        match frame.data_ref() {
+            Some(data) if !self.given_up && self.length + data.len() <= MAX_KEPT => {
+                self.length += data.len();
+                self.frames.push(data.clone());
+            }
+            // Too long, or trailers, which a repetition would lose.
+            _ => self.let_go(),
+        }
+    }
+
     fn let_go(&mut self) {
         self.given_up = true;
         self.frames = Vec::new();
@@ -189,12 +175,9 @@ mod tests {
     use http_body_util::BodyExt;
 
     async fn send(text: Bytes) -> Kept {
-        let kept = Kept::default();
-        Outgoing::new(Body::from(text), |_| {})
-            .kept_in(kept.clone())
-            .collect()
-            .await
-            .unwrap();
+        let mut outgoing = Outgoing::new(Body::from(text), |_| {});
+        let kept = outgoing.keep();
+        outgoing.collect().await.unwrap();
         kept
     }
 
@@ -219,15 +202,13 @@ mod tests {
 
     #[test]
     fn a_request_without_a_body_is_whole_though_nobody_polls_it() {
-        let kept = Kept::default();
-        let _sent = Outgoing::new(Body::empty(), |_| {}).kept_in(kept.clone());
+        let kept = Outgoing::new(Body::empty(), |_| {}).keep();
         assert_eq!(kept.whole(), Some(Bytes::new()));
     }
 
     #[test]
     fn a_body_that_was_not_sent_is_not_whole() {
-        let kept = Kept::default();
-        let _unsent = Outgoing::new(Body::from("select 1"), |_| {}).kept_in(kept.clone());
+        let kept = Outgoing::new(Body::from("select 1"), |_| {}).keep();
         assert_eq!(kept.whole(), None);
     }
 

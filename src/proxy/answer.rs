@@ -87,17 +87,16 @@ impl AnswerBody {
     }
 
     /// Writes the access line of `record` when the body has ended, or is dropped.
-    pub(super) fn recorded(mut self, mut record: Box<Record>) -> Self {
+    pub(super) fn record(&mut self, mut record: Box<Record>) {
         // hyper drops the body of an answer to HEAD, and of a 304, unread.
         let is_sent = record.is_head()
             || record.status == StatusCode::NOT_MODIFIED
-            || http_body::Body::is_end_stream(&self);
+            || http_body::Body::is_end_stream(self);
         record.outcome = match is_sent {
             true => Outcome::Complete,
             false => Outcome::Broken, // until its end
         };
         self.record = Some(record);
-        self
     }
 
     /// The whole answer has been read: its connection can serve the next request.
@@ -218,6 +217,14 @@ impl Record {
         self.status == StatusCode::NOT_MODIFIED && self.version < Version::HTTP_2
     }
 
+    pub(super) fn client(&self) -> IpAddr {
+        self.client
+    }
+
+    pub(super) fn time(&self) -> SystemTime {
+        self.time
+    }
+
     pub(super) fn is_head(&self) -> bool {
         self.method == Method::HEAD
     }
@@ -295,7 +302,9 @@ mod tests {
             now: SystemTime::UNIX_EPOCH,
         };
         let record = Record::new(&request, visit, Instant::now(), telemetry.clone());
-        drop(AnswerBody::from(Body::from("x")).recorded(Box::new(record)));
+        let mut body = AnswerBody::from(Body::from("x"));
+        body.record(Box::new(record));
+        drop(body);
         telemetry.flush();
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
     }

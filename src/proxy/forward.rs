@@ -13,11 +13,15 @@ use crate::{
     upstream::{Answer, UpstreamError},
 };
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
-use memchr::memmem;
+use memchr::memchr_iter;
 use std::time::Duration;
 
 /// Longest answer, in bytes, that is looked into for an Ocient status: an envelope is shorter.
 const MAX_ENVELOPE: u64 = 2048;
+
+/// Fields that are added to a request: five about the client, its identifier, `Host`, `Connection`,
+/// `Transfer-Encoding`, and the token.
+const MOST_ADDED: usize = 10;
 
 /// Longest wait for such an answer once its head is there: envelopes come in one piece. An answer
 /// that takes longer is passed on as it comes, without a look.
@@ -30,8 +34,9 @@ const REFUSED_TOKEN: [i32; 5] = [-733, -1205, -1206, -1207, -1208];
 impl Proxy {
     /// The head as the SQL node gets it, but for the credential. What belongs to the client's
     /// connection is gone already.
-    pub(super) fn prepare(&self, request: &mut Request<Body>, id: &RequestId) {
+    fn prepare(&self, request: &mut Request<Body>, id: &RequestId) {
         let headers = request.headers_mut();
+        headers.reserve(MOST_ADDED); // at once
         if self.is_trusted {
             self.forwarded.append(headers);
         } else {
@@ -50,14 +55,24 @@ impl Proxy {
         frame_body(request);
     }
 
+    /// The whole head, with the token.
+    fn credit(&self, request: &mut Request<Body>, injection: &Injection, id: &RequestId) {
+        self.prepare(request, id);
+        let authorization = injection.token().authorization().clone();
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, authorization);
+    }
+
     /// Sends a request on as it came; only our own cookies stay here.
     pub(super) async fn pass_through(
         &self,
         mut request: Box<Request<Body>>,
         id: &RequestId,
     ) -> Result<Response<AnswerBody>, Failure> {
+        self.prepare(&mut request, id);
         cookie::remove_ours(request.headers_mut());
-        let sent = self.upstream.send(Box::new(request.map(outgoing))).await;
+        let sent = self.upstream.send(request, outgoing).await;
         sent.map(finish).map_err(|error| no_answer(&error, id))
     }
 
@@ -73,10 +88,12 @@ impl Proxy {
         let headers = request.headers_mut();
         headers.remove(header::COOKIE);
         headers.remove(header::PROXY_AUTHORIZATION);
-        let authorization = injection.token().authorization().clone();
-        headers.insert(header::AUTHORIZATION, authorization);
-        let (request, copy) = Repeatable::of(request.map(outgoing));
-        let answer = self.upstream.send(Box::new(request)).await;
+        let mut copy = Repeatable::of(&request);
+        self.credit(&mut request, &injection, visit.request_id);
+        let sent = self
+            .upstream
+            .send(request, |body| copy.keeping(outgoing(body)));
+        let answer = sent.await;
         let answer = answer.map_err(|error| no_answer(&error, visit.request_id))?;
         let (answer, is_refused) = look_for_refusal(answer).await?;
         match is_refused {
@@ -100,11 +117,8 @@ impl Proxy {
             return Ok(refusal);
         };
         drop(refusal); // and with it, its connection
-        let authorization = renewed.token().authorization().clone();
-        request
-            .headers_mut()
-            .insert(header::AUTHORIZATION, authorization);
-        let sent = self.upstream.send(Box::new(request.map(outgoing))).await;
+        self.credit(&mut request, &renewed, visit.request_id);
+        let sent = self.upstream.send(request, outgoing).await;
         let answer = sent.map_err(|error| no_answer(&error, visit.request_id))?;
         Ok(without_cookies(finish(answer)))
     }
@@ -144,20 +158,18 @@ async fn look_for_refusal(answer: Answer) -> Result<(Response<AnswerBody>, bool)
     if is_unauthorized || !is_envelope(&answer.response) {
         return Ok((without_cookies(finish(answer)), is_unauthorized));
     }
-    let (head, mut body) = without_cookies(finish(answer)).into_parts();
-    let whole = body
-        .read_ahead(ENVELOPE_WAIT)
-        .await
-        .map_err(|_| Failure::NodeBroke)?;
+    let mut answer = without_cookies(finish(answer));
+    let whole = answer.body_mut().read_ahead(ENVELOPE_WAIT).await;
+    let whole = whole.map_err(|_| Failure::NodeBroke)?;
     let is_refused = whole.is_some_and(|whole| refuses_token(&whole));
-    Ok((Response::from_parts(head, body), is_refused))
+    Ok((answer, is_refused))
 }
 
 /// Whether an envelope's status says so. Most answers hold none of the numbers, so that a search
 /// for what they begin with saves reading them.
 fn refuses_token(envelope: &[u8]) -> bool {
-    let may = |number: &str| memmem::find(envelope, number.as_bytes()).is_some();
-    (may("-733") || may("-120"))
+    let mut negatives = memchr_iter(b'-', envelope).map(|sign| &envelope[sign + 1..]);
+    negatives.any(|digits| digits.starts_with(b"733") || digits.starts_with(b"120"))
         && serde_json::from_slice::<StatusOnly>(envelope)
             .is_ok_and(|envelope| REFUSED_TOKEN.contains(&envelope.status.vendor_code))
 }
@@ -173,10 +185,12 @@ fn is_envelope<B: http_body::Body>(response: &Response<B>) -> bool {
 
 /// The SQL node's answer, its body still streaming.
 fn finish(answer: Answer) -> Response<AnswerBody> {
-    let Answer { response, lease } = answer;
-    let (mut head, body) = response.into_parts();
-    headers::strip_hop_by_hop(&mut head.headers);
-    Response::from_parts(head, AnswerBody::from_node(Body::Stream(body), lease))
+    let Answer {
+        mut response,
+        lease,
+    } = answer;
+    headers::strip_hop_by_hop(response.headers_mut());
+    response.map(|body| AnswerBody::from_node(Body::Stream(body), lease))
 }
 
 /// A session of the SQL node must not reach a client that signed in here: two identities would

@@ -1,6 +1,6 @@
 //! What is never forwarded, and the head of what is.
 use crate::{cookie, failure::Failure, headers};
-use http::{HeaderValue, Method, Request, Uri, Version, header, uri::PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header, uri::PathAndQuery};
 use url::Url;
 
 /// Refuses what no SQL node should see, and brings the head of everything else into the form
@@ -17,21 +17,10 @@ pub(super) fn check<B>(request: &mut Request<B>, public_url: &Url) -> Result<(),
         Method::TRACE => return Err(Failure::Method(&[Method::GET, Method::POST])),
         _ => {}
     }
-    if headers::asks_for_upgrade(request.headers()) {
-        return Err(Failure::malformed("the protocol cannot be changed here"));
+    if headers::has_hop_by_hop(request.headers()) {
+        check_connection(request.headers_mut())?;
     }
-    if !headers::is_only_chunked(request.headers()) {
-        return Err(Failure::malformed(
-            "of transfer codings, only chunked is known here",
-        ));
-    }
-    let takes_trailers = headers::takes_trailers(request.headers());
-    headers::strip_hop_by_hop(request.headers_mut());
-    if takes_trailers {
-        let te = HeaderValue::from_static("trailers");
-        request.headers_mut().insert(header::TE, te);
-    }
-    check_single(request)?;
+    check_single(request.headers())?;
     take_authority(request, public_url)?;
     if request.version() == Version::HTTP_2 {
         join_cookies(request);
@@ -39,14 +28,35 @@ pub(super) fn check<B>(request: &mut Request<B>, public_url: &Url) -> Result<(),
     Ok(())
 }
 
+/// Takes the fields of the connection off.
+fn check_connection(fields: &mut HeaderMap) -> Result<(), Failure> {
+    if headers::asks_for_upgrade(fields) {
+        return Err(Failure::malformed("the protocol cannot be changed here"));
+    }
+    if !headers::is_only_chunked(fields) {
+        return Err(Failure::malformed(
+            "of transfer codings, only chunked is known here",
+        ));
+    }
+    let takes_trailers = headers::takes_trailers(fields);
+    headers::strip_hop_by_hop(fields);
+    if takes_trailers {
+        fields.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    Ok(())
+}
+
 /// Of two values, client and SQL node could each believe another one.
-fn check_single<B>(request: &Request<B>) -> Result<(), Failure> {
-    for name in [header::HOST, header::AUTHORIZATION] {
-        if request.headers().get_all(&name).iter().nth(1).is_some() {
-            return Err(Failure::malformed(format!("more than one {name} field")));
+fn check_single(fields: &HeaderMap) -> Result<(), Failure> {
+    // With as many lines as names, no name has two.
+    if fields.len() > fields.keys_len() {
+        for name in [header::HOST, header::AUTHORIZATION] {
+            if fields.get_all(&name).iter().nth(1).is_some() {
+                return Err(Failure::malformed(format!("more than one {name} field")));
+            }
         }
     }
-    match cookie::find(request.headers(), cookie::SESSION) {
+    match cookie::find(fields, cookie::SESSION) {
         Err(cookie::CookieError::Duplicate) => {
             Err(Failure::malformed("more than one session cookie"))
         }
@@ -58,7 +68,7 @@ fn check_single<B>(request: &Request<B>) -> Result<(), Failure> {
 /// it must name this server (RFC 9112 section 3.2.2); in HTTP/2 it must agree with a `Host`
 /// field (RFC 9113 section 8.3.1).
 fn take_authority<B>(request: &mut Request<B>, public_url: &Url) -> Result<(), Failure> {
-    let host = request.headers().get(header::HOST).cloned();
+    let host = request.headers().get(header::HOST);
     let Some(authority) = request.uri().authority() else {
         return match (host, request.version()) {
             (None, Version::HTTP_11) => Err(Failure::malformed("Host is missing")),
@@ -70,7 +80,7 @@ fn take_authority<B>(request: &mut Request<B>, public_url: &Url) -> Result<(), F
         return Err(Failure::malformed("the target must begin with /"));
     }
     let same = |text: &[u8]| authority.as_str().as_bytes().eq_ignore_ascii_case(text);
-    let is_host = host.as_ref().map(|host| same(host.as_bytes()));
+    let is_host = host.map(|host| same(host.as_bytes()));
     let is_ours = match (request.version(), is_host) {
         (Version::HTTP_2, is_host) => is_host.unwrap_or(true),
         (_, is_host) => is_host == Some(true) || same(public_url.authority().as_bytes()),

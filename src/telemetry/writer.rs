@@ -53,16 +53,20 @@ impl Writer {
         Self(shared)
     }
 
-    /// Takes `line`, which ends in a line break.
+    /// Takes `line`, which ends in a line break, and makes it visible.
     pub(super) fn line(&self, line: &[u8]) {
-        let line = visible(line);
+        self.visible_line(&visible(line));
+    }
+
+    /// Takes a `line` that is visible already.
+    pub(super) fn visible_line(&self, line: &[u8]) {
         let mut state = self.0.lock();
         if state.closed || state.lines.len() + line.len() > MAX_WAITING {
             state.lost += 1;
             return;
         }
         let was_empty = state.lines.is_empty();
-        state.lines.extend_from_slice(&line);
+        state.lines.extend_from_slice(line);
         drop(state);
         if was_empty {
             self.0.work.notify_one();
