@@ -121,7 +121,7 @@ impl Server {
         application: impl Fn(usize) -> A,
     ) -> io::Result<Self> {
         let (closing, breaking) = (CancellationToken::new(), CancellationToken::new());
-        let protocol = connection::Protocol::new(tls, limits);
+        let protocol = Arc::new(connection::Protocol::new(tls, limits));
         let workers = (0..listen.workers.get())
             .map(|number| {
                 let tokens = (closing.clone(), breaking.clone());

@@ -19,7 +19,7 @@ use socket2::{SockRef, TcpKeepalive};
 use std::{
     future::poll_fn,
     io,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -30,7 +30,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 /// How connections are spoken with; the same for all of them.
-#[derive(Clone)]
 pub(super) struct Protocol {
     tls: TlsAcceptor,
     limits: Limits,
@@ -90,7 +89,7 @@ impl Protocol {
 pub(super) async fn serve<A: Application>(
     tcp: TcpStream,
     peer: Peer,
-    protocol: Protocol,
+    protocol: Arc<Protocol>,
     closing: CancellationToken,
     application: &A,
 ) {
@@ -104,7 +103,10 @@ pub(super) async fn serve<A: Application>(
     if let Err(error) = prepare(&tcp) {
         return debug!(%error, "socket options");
     }
-    let Some(tls) = shake_hands(tcp, &protocol, &closing).await else {
+    // In a box, as each connection below: an idle one then holds its own state once, and nothing
+    // of the handshake.
+    let shaking = Box::pin(shake_hands(tcp, &protocol, &closing));
+    let Some(tls) = shaking.await else {
         return;
     };
     let is_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -114,11 +116,11 @@ pub(super) async fn serve<A: Application>(
         let stream = Gathered::new(stream);
         let connection = TokioIo::new(stream.clone());
         let connection = protocol.http2.serve_connection(connection, service);
-        finish(connection, |cx| stream.poll_written(cx), closing).await
+        finish(Box::pin(connection), |cx| stream.poll_written(cx), closing).await
     } else {
         let stream = TokioIo::new(Lookout::new(stream, activity.clone()));
         let connection = protocol.http1.serve_connection(stream, service);
-        finish(connection, |_| Poll::Ready(Ok(())), closing).await
+        finish(Box::pin(connection), |_| Poll::Ready(Ok(())), closing).await
     };
     if let Err(error) = ended {
         debug!(%error, "connection ended");
@@ -152,11 +154,10 @@ async fn shake_hands(
 /// Drives `connection` to its end, with `write` after each of its turns; from `closing` on towards
 /// its end.
 async fn finish<C: GracefulConnection>(
-    connection: C,
+    mut connection: Pin<Box<C>>,
     mut write: impl FnMut(&mut Context<'_>) -> Poll<io::Result<()>>,
     closing: CancellationToken,
 ) -> Result<(), C::Error> {
-    let mut connection = pin!(connection);
     let mut turn = |connection: Pin<&mut C>, cx: &mut Context<'_>| match connection.poll(cx) {
         Poll::Ready(ended) => Poll::Ready(ended),
         Poll::Pending => match write(cx) {

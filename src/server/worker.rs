@@ -44,7 +44,7 @@ impl Worker {
     /// `tokens`: close connections gracefully; break what is left and end.
     pub(super) fn start<A: Application>(
         number: usize,
-        protocol: Protocol,
+        protocol: Arc<Protocol>,
         tokens: (CancellationToken, CancellationToken),
         application: A,
     ) -> io::Result<Self> {
@@ -99,7 +99,7 @@ impl Worker {
 
 async fn take_connections<A: Application>(
     mut accepted: UnboundedReceiver<Accepted>,
-    protocol: Protocol,
+    protocol: Arc<Protocol>,
     (closing, breaking): (CancellationToken, CancellationToken),
     tasks: TaskTracker,
     application: A,
