@@ -297,7 +297,7 @@ fn providers(config: &Config) -> Result<Vec<Arc<Provider>>, StartError> {
         let pem = read_optional(&auth.key, || format!("client key of provider {name}"))?;
         let key = pem.as_ref().map(ClientKey::from_pem).transpose();
         let key = key.map_err(|source| StartError::ClientKey {
-            provider: name.clone(),
+            provider: name.to_string(),
             source,
         })?;
         let tls = match (&auth.certificate, &pem) {

@@ -38,7 +38,7 @@ use crate::{
 use ended::Ended;
 use holder::{Bearer, Holder};
 use http::Request;
-use memo::{Basis, LONGEST};
+use memo::{Basis, LONGEST, Recent};
 use opaque::Opaque;
 use renewal::Renewals;
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::SystemTime};
@@ -62,6 +62,7 @@ struct Parts {
     providers: Vec<Arc<Provider>>,
     throttle: Throttle,
     verified: Verified,
+    recent: Recent,
     opaque: Opaque,
     ended: Ended,
     sessions: Sessions<SignedIn>,
@@ -150,6 +151,7 @@ impl Authenticator {
                 control.clone(),
                 ended.clone(),
             ),
+            recent: Recent::new(config.cache.capacity),
             opaque: Opaque::new(
                 config.cache.capacity,
                 config.cache.negative_ttl,
@@ -334,7 +336,7 @@ impl Authenticator {
         let found = found.await?;
         seen.cache_hit = Some(found.known_by.is_some());
         let bearer = Arc::new(Bearer::new(found.identity, token));
-        // From its second request on: many connections never have one.
+        // From its second request on: many tokens never have one.
         if let Some(keys) = found.known_by {
             let basis = Basis {
                 provider: number,
@@ -342,7 +344,7 @@ impl Authenticator {
                 forgotten,
                 until: now + LONGEST,
             };
-            memo.keep(bearer.clone(), basis);
+            self.remember(memo, bearer.clone(), basis);
         }
         Ok(bearer)
     }

@@ -1,5 +1,6 @@
 //! Ocient tokens: obtained once for all who wait, renewed at half-life, forgotten when refused.
 mod node;
+mod slot;
 mod token;
 
 pub use node::{OcientError, TokenEndpoints};
@@ -13,10 +14,11 @@ use crate::{
 };
 use aws_lc_rs::digest::{Context, SHA256};
 use moka::{policy::EvictionPolicy, sync::Cache};
+use slot::Slot;
 use std::{
     collections::HashSet,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::runtime::Handle;
@@ -94,35 +96,8 @@ pub struct OcientTokens {
     telemetry: Telemetry,
 }
 
-/// What is known for one key.
-#[derive(Debug, Default)]
-struct Slot(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    token: Option<Arc<OcientToken>>,
-    /// No renewal before this instant: the last one failed.
-    renew_after: Option<SystemTime>,
-    /// Tokens that the SQL node did not take, since the instant.
-    forgotten: Option<(SystemTime, u32)>,
-    /// The SQL node said no; it is not asked again before the instant.
-    refused: Option<(SystemTime, Arc<OcientError>)>,
-}
-
 /// A token nobody has asked for in a day has ended long ago.
 const UNUSED: Duration = Duration::from_secs(24 * 3600);
-
-/// Pause after a failed renewal; the token is good for half its life yet.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
-
-/// Tokens of one key that are replaced within [`RENEWAL_PAUSE`] because the SQL node did not take
-/// them: one a second. A node that restarts forgets one; a node that refuses what it has just issued, whether
-/// it is broken or the statement brings it about, is not asked for more with every request.
-const MAX_FORGOTTEN: u32 = 10;
-
-/// How long the SQL node's refusal counts without asking again, so that a client that
-/// repeats its request cannot pass the load on.
-const REFUSAL_LIFE: Duration = Duration::from_secs(10);
 
 impl OcientTokens {
     /// `capacity`: tokens kept at most. Work runs on `control`.
@@ -142,15 +117,7 @@ impl OcientTokens {
     /// The token of `key` if it is known and good at `now`, without waiting. From half its
     /// life on, one caller every ten seconds is told to have it [renewed](Self::renew).
     pub fn ready(&self, key: TokenKey, now: SystemTime) -> Option<Ready> {
-        let slot = self.slots.get(&key)?;
-        let mut state = slot.lock();
-        let token = state.token.clone().filter(|token| !token.is_expired(now))?;
-        let paused = state.renew_after.is_some_and(|instant| now < instant);
-        let is_due = token.is_past_half_life(now) && !paused;
-        if is_due {
-            state.renew_after = Some(now + RENEWAL_PAUSE);
-        }
-        Some(Ready { token, is_due })
+        self.slots.get(&key)?.ready(now)
     }
 
     /// Has `old`, the token of `key`, renewed in the background.
@@ -180,13 +147,11 @@ impl OcientTokens {
             }
             return Ok(token);
         }
-        if let Some(refusal) = self.refusal(key, now) {
+        let slot = self.slots.get(&key);
+        if let Some(refusal) = slot.and_then(|slot| slot.refusal(now)) {
             return Err(refusal);
         }
-        let old = self
-            .slots
-            .get(&key)
-            .and_then(|slot| slot.lock().token.clone());
+        let old = self.slots.get(&key).and_then(|slot| slot.token());
         if let Some(token) = old.as_ref().filter(|token| !token.is_expired(now)) {
             return Ok(token.clone()); // obtained between the two looks: not one to be renewed
         }
@@ -197,57 +162,29 @@ impl OcientTokens {
 
     /// Whether the token of `key` is known and good at `now`.
     pub fn has(&self, key: TokenKey, now: SystemTime) -> bool {
-        let slot = self.slots.get(&key);
-        slot.is_some_and(|slot| {
-            let state = slot.lock();
-            state
-                .token
-                .as_ref()
-                .is_some_and(|token| !token.is_expired(now))
-        })
+        let token = self.slots.get(&key).and_then(|slot| slot.token());
+        token.is_some_and(|token| !token.is_expired(now))
     }
 
     /// Asks the SQL node again for `key` although it said no: there is a newer proof.
     pub fn forget_refusal(&self, key: TokenKey) {
         if let Some(slot) = self.slots.get(&key) {
-            slot.lock().refused = None;
+            slot.forget_refusal();
         }
     }
 
     /// Puts a token that a session kept across a restart in its place, unless there was one
     /// of `key` already: that was newer, and if it is forgotten, so is the session's.
-    pub fn adopt(&self, key: TokenKey, token: OcientToken) {
-        let slot = || {
-            Arc::new(Slot(Mutex::new(State {
-                token: Some(Arc::new(token)),
-                ..State::default()
-            })))
-        };
+    pub fn adopt(&self, key: TokenKey, token: Arc<OcientToken>) {
+        let slot = || Arc::new(Slot::of(token));
         self.slots.get_with(key, slot);
     }
 
     /// Forgets `refused`, which the SQL node did not take; a newer one stays. False: that has
     /// happened too often lately, and another one would be of no use either.
     pub fn forget(&self, key: TokenKey, refused: &Arc<OcientToken>, now: SystemTime) -> bool {
-        let Some(slot) = self.slots.get(&key) else {
-            return true;
-        };
-        let mut state = slot.lock();
-        let is_refused = |token: &Arc<OcientToken>| Arc::ptr_eq(token, refused);
-        if state.token.as_ref().is_some_and(is_refused) {
-            // A clock that was set back begins anew, too.
-            let recent = state.forgotten.filter(|(since, _)| {
-                now.duration_since(*since)
-                    .is_ok_and(|age| age < RENEWAL_PAUSE)
-            });
-            let (since, count) = recent.unwrap_or((now, 0));
-            if count >= MAX_FORGOTTEN {
-                return false;
-            }
-            state.forgotten = Some((since, count + 1));
-            state.token = None;
-        }
-        true
+        let slot = self.slots.get(&key);
+        slot.is_none_or(|slot| slot.forget(refused, now))
     }
 
     /// Forgets whatever `key` has: its session has ended.
@@ -265,13 +202,6 @@ impl OcientTokens {
 
     fn slot(&self, key: TokenKey) -> Arc<Slot> {
         self.slots.get_with(key, Arc::default)
-    }
-
-    fn refusal(&self, key: TokenKey, now: SystemTime) -> Option<Arc<OcientError>> {
-        let slot = self.slots.get(&key)?;
-        let state = slot.lock();
-        let (until, error) = state.refused.as_ref()?;
-        (now < *until).then(|| error.clone())
     }
 
     fn start(
@@ -294,7 +224,7 @@ impl OcientTokens {
         old: Option<Arc<OcientToken>>,
         now: SystemTime,
     ) -> Result<Arc<OcientToken>, Arc<OcientError>> {
-        let known = self.slot(key).lock().token.clone();
+        let known = self.slot(key).token();
         let is_newer = |token: &Arc<OcientToken>| {
             !token.is_expired(now) && !old.as_ref().is_some_and(|old| Arc::ptr_eq(old, token))
         };
@@ -319,21 +249,7 @@ impl OcientTokens {
                 .map_err(Arc::new),
         };
         self.audit(&application, obtained.as_ref().err(), now);
-        let slot = self.slot(key);
-        let mut state = slot.lock();
-        match &obtained {
-            Ok(token) => {
-                *state = State {
-                    token: Some(token.clone()),
-                    forgotten: state.forgotten,
-                    ..State::default()
-                }
-            }
-            Err(error) if error.is_refusal() => {
-                state.refused = Some((now + REFUSAL_LIFE, error.clone()));
-            }
-            Err(_) => {}
-        }
+        self.slot(key).keep(&obtained, now);
         obtained
     }
 
@@ -347,11 +263,5 @@ impl OcientTokens {
             vendor_code: error.and_then(|error| error.vendor_code()),
             ..Audit::new(AuditEvent::Exchange, now)
         });
-    }
-}
-
-impl Slot {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

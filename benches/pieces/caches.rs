@@ -79,7 +79,8 @@ fn ocient_tokens(criterion: &mut Criterion, world: &World) {
         let key = |number: usize| TokenKey::of(&[&number.to_be_bytes()]);
         for number in 0..count {
             let secret = Secret::new(format!("ocient-{number}"));
-            tokens.adopt(key(number), OcientToken::new(secret, now, day).unwrap());
+            let token = OcientToken::new(secret, now, day).unwrap();
+            tokens.adopt(key(number), Arc::new(token));
         }
         let keys: Vec<TokenKey> = (0..count).map(key).collect();
         let mut turn = keys.iter().cycle();

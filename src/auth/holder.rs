@@ -223,7 +223,7 @@ impl Authenticator {
         if let (CredentialMode::Exchange, Holder::Session(session)) = (self.0.mode, holder)
             && let Some(stored) = session.record.stored_token()
         {
-            self.0.tokens.adopt(key, stored);
+            self.0.tokens.adopt(key, Arc::new(stored));
         }
     }
 

@@ -286,7 +286,7 @@ impl Authenticator {
         let others = self.0.providers.iter().map(|other| other.config());
         others
             .filter(|other| other.issuer == config.issuer && other.client_id != config.client_id)
-            .map(|other| other.client_id.clone())
+            .map(|other| other.client_id.to_string())
             .collect()
     }
 

@@ -3,13 +3,14 @@ use crate::{
     config::{self, Grant, Pattern},
     oidc::Identity,
 };
+use std::sync::Arc;
 
 /// The grants of one configuration. Asked on every request; nothing remembers its answers, so a
 /// changed configuration counts from the next request on.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Name, issuer and databases of each.
-    providers: Vec<(String, String, Vec<Pattern>)>,
+    providers: Vec<(Arc<str>, Arc<str>, Vec<Pattern>)>,
     grants: Vec<Grant>,
 }
 
@@ -110,7 +111,9 @@ impl Policy {
     fn provider_databases(&self, identity: &Identity) -> Option<&[Pattern]> {
         self.providers
             .iter()
-            .find(|(name, issuer, _)| name == identity.provider() && issuer == identity.issuer())
+            .find(|(name, issuer, _)| {
+                **name == *identity.provider() && **issuer == *identity.issuer()
+            })
             .map(|(_, _, databases)| databases.as_slice())
     }
 

@@ -96,7 +96,7 @@ impl Authenticator {
         let issuer = issuer.ok_or(Failure::LogoutToken(TokenFault::Malformed))?;
         let mut fault = Failure::LogoutToken(TokenFault::Issuer);
         for provider in &self.0.providers {
-            if provider.config().issuer != issuer {
+            if *provider.config().issuer != *issuer {
                 continue;
             }
             match provider.verify_logout(token, now, turns.as_deref()).await {
@@ -136,6 +136,7 @@ impl Authenticator {
         let parts = &self.0;
         let is_over = |identity: &Identity| parts.ended.covers(identity, now);
         let mut forgotten = parts.verified.forget(is_over);
+        parts.recent.clear();
         forgotten.extend(parts.opaque.forget(is_over));
         if !forgotten.is_empty() {
             parts.tokens.drop_owners(&forgotten);

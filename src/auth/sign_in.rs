@@ -88,9 +88,7 @@ impl Authenticator {
             return Err(ended);
         }
         if let Some(token) = exchanged {
-            self.0
-                .tokens
-                .adopt(session_key(&created.1), (*token).clone());
+            self.0.tokens.adopt(session_key(&created.1), token);
         }
         Ok(created)
     }
@@ -156,7 +154,7 @@ impl Authenticator {
         self.0
             .providers
             .iter()
-            .find(|provider| provider.config().name == name)
+            .find(|provider| *provider.config().name == *name)
             .cloned()
     }
 }

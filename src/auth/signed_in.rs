@@ -147,7 +147,7 @@ impl SignedIn {
     /// Keeps the newest Ocient token.
     pub(super) fn keep(&mut self, token: &OcientToken) {
         self.ocient = Some(Stored {
-            token: token.secret().clone(),
+            token: token.secret(),
             obtained_at: token.obtained_at(),
             life: token.life(),
         });
@@ -166,7 +166,7 @@ impl SignedIn {
     /// Whether `token` is the one it was kept with.
     pub(super) fn holds(&self, token: &OcientToken) -> bool {
         let held = self.ocient.as_ref();
-        held.is_some_and(|held| held.token.matches(token.secret().expose()))
+        held.is_some_and(|held| token.is(&held.token))
     }
 }
 

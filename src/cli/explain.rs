@@ -132,7 +132,7 @@ async fn report(
 fn providers(config: &Config) -> Result<Vec<Arc<Provider>>, ExplainError> {
     let provider = |provider| {
         let made = verifying_provider(provider);
-        made.map_err(|error| ExplainError::Tls(provider.name.clone(), error))
+        made.map_err(|error| ExplainError::Tls(provider.name.to_string(), error))
     };
     config.providers.iter().map(provider).collect()
 }

@@ -12,19 +12,19 @@ use super::{
     units::duration,
     values::{choice, flag, string, text},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// `[[provider]]`
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// What grants, logs and requests call it; unique.
-    pub name: String,
+    pub name: Arc<str>,
     /// Byte for byte as in the provider's metadata: `Url` would add a trailing slash.
-    pub issuer: String,
+    pub issuer: Arc<str>,
     /// Whose certificate is believed; default the system's authorities.
     pub trust: Trust,
     /// Our application at the provider.
-    pub client_id: String,
+    pub client_id: Arc<str>,
     /// How it proves itself; with nothing to do so a public client.
     pub client_auth: ClientAuth,
     /// Asked for at sign-in; holds `openid`. Default `openid`, `profile`, `email`.
@@ -117,10 +117,10 @@ impl Provider {
         let scheme = issuer.split(':').next().unwrap_or_default();
         let trust = ca?.map_or_else(|| Trust::for_scheme(scheme), Trust::Ca);
         Some(Self {
-            name: name?,
-            issuer,
+            name: name?.into(),
+            issuer: issuer.into(),
             trust,
-            client_id,
+            client_id: client_id.into(),
             client_auth: client_auth?,
             scopes: scopes?,
             authorization: authorization?,
@@ -141,7 +141,7 @@ impl Provider {
     pub(super) fn with_grants(mut self, grants: &[Grant]) -> Self {
         let is_ours = |grant: &&Grant| {
             let named = grant.provider.as_deref();
-            named.is_none_or(|name| name == self.name)
+            named.is_none_or(|name| *name == *self.name)
         };
         self.needs_groups = grants
             .iter()

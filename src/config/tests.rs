@@ -55,7 +55,7 @@ fn an_issuer_is_kept_byte_for_byte() {
     let provider =
         "[[provider]]\nname = 'a'\nclient_id = 'b'\nissuer = 'https://IDP.example.com'\n";
     let config = load(&format!("{LEAST}{provider}")).unwrap();
-    assert_eq!(config.providers[0].issuer, "https://IDP.example.com");
+    assert_eq!(*config.providers[0].issuer, *"https://IDP.example.com");
     assert_eq!(
         config.providers[0].flows,
         [Flow::Code, Flow::Device, Flow::Token]

@@ -92,7 +92,7 @@ impl Endpoints {
             })?;
         let name = &provider.config().name;
         let Some(authorization) = begun else {
-            tracing::warn!(provider = name, "the provider has no device grant");
+            tracing::warn!(provider = &**name, "the provider has no device grant");
             return Err(Failure::NoProvider);
         };
         let complete = &authorization.verification_uri_complete;

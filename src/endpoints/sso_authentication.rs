@@ -152,7 +152,7 @@ impl Endpoints {
         let signs_in = |provider: &&Arc<Provider>| {
             let config = provider.config();
             let is_for = |pattern: &Pattern| pattern.matches(database);
-            name.is_none_or(|name| config.name == name)
+            name.is_none_or(|name| *config.name == *name)
                 && config.flows.contains(&flow)
                 && config.databases.iter().any(is_for)
         };

@@ -104,7 +104,7 @@ impl Endpoints {
 fn signs_in(provider: &Provider, name: Option<&str>, database: &str) -> bool {
     let config = provider.config();
     let is_for = |pattern: &Pattern| pattern.matches(database);
-    name.is_none_or(|name| config.name == name)
+    name.is_none_or(|name| *config.name == *name)
         && config.flows.contains(&Flow::Token)
         && config.databases.iter().any(is_for)
 }

@@ -1,39 +1,43 @@
 //! `OcientToken`: the bearer token that the SQL node takes, with its life.
 use crate::secret::Secret;
+use bytes::Bytes;
 use http::HeaderValue;
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, SystemTime},
 };
 
 /// An access token of the SQL node: opaque, never parsed, never shown to a client. Only the SQL
 /// node's answer makes one, and a sealed session record gives one back.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct OcientToken {
+    /// The one place where its text is.
     authorization: HeaderValue,
-    secret: Secret,
     obtained_at: SystemTime,
     expires_at: SystemTime,
-    kept: Arc<AtomicBool>,
+    is_kept: AtomicBool,
 }
 
 impl OcientToken {
     /// `None` for text that cannot stand in a header field. A life of more than a year counts
     /// as a year.
     pub fn new(secret: Secret, obtained_at: SystemTime, life: Duration) -> Option<Self> {
-        let mut authorization =
-            HeaderValue::from_str(&format!("Bearer {}", secret.expose())).ok()?;
+        if !secret.expose().is_ascii() {
+            return None;
+        }
+        let mut line = String::with_capacity(SCHEME.len() + secret.expose().len());
+        line.push_str(SCHEME);
+        line.push_str(secret.expose());
+        // Wiped with the last clone of the field, as every secret is.
+        let line = Bytes::from_owner(Line(Secret::new(line)));
+        let mut authorization = HeaderValue::from_maybe_shared(line).ok()?;
         authorization.set_sensitive(true);
         let expires_at = obtained_at + life.min(LONGEST_LIFE);
         Some(Self {
             authorization,
-            secret,
             obtained_at,
             expires_at,
-            kept: Arc::default(),
+            is_kept: AtomicBool::new(false),
         })
     }
 
@@ -42,9 +46,22 @@ impl OcientToken {
         &self.authorization
     }
 
-    /// The token's text, for a sealed record.
-    pub fn secret(&self) -> &Secret {
-        &self.secret
+    /// A copy of the token's text, for a sealed record.
+    ///
+    /// # Panics
+    /// Never: it was text when it came.
+    pub fn secret(&self) -> Secret {
+        let text = std::str::from_utf8(self.text()).expect("it came as text");
+        Secret::new(text)
+    }
+
+    /// Whether `secret` is its text; compared in time that depends on the lengths alone.
+    pub fn is(&self, secret: &Secret) -> bool {
+        secret.matches(self.text())
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.authorization.as_bytes()[SCHEME.len()..]
     }
 
     /// When it was obtained.
@@ -62,7 +79,7 @@ impl OcientToken {
     /// True for the first who asks: one of the requests that share a renewed token puts it
     /// into the session's record.
     pub fn first_to_keep(&self) -> bool {
-        !self.kept.swap(true, Ordering::Relaxed)
+        !self.is_kept.swap(true, Ordering::Relaxed)
     }
 
     /// Whether it has ended at `now`.
@@ -75,6 +92,17 @@ impl OcientToken {
         now >= self.obtained_at + self.life() / 2
     }
 }
+
+/// What owns the bytes of the field.
+struct Line(Secret);
+
+impl AsRef<[u8]> for Line {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose().as_bytes()
+    }
+}
+
+const SCHEME: &str = "Bearer ";
 
 /// Keeps arithmetic on instants far from overflow, whatever a SQL node says.
 const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -100,6 +128,23 @@ mod tests {
                 "{second}"
             );
         }
+    }
+
+    #[test]
+    fn its_field_and_its_text_are_the_same_token() {
+        let new = |text| OcientToken::new(Secret::new(text), SystemTime::UNIX_EPOCH, Duration::MAX);
+        let token = new("abc").unwrap();
+        assert_eq!(token.authorization(), "Bearer abc");
+        assert_eq!(token.secret().expose(), "abc");
+        for (text, is_same) in [
+            ("abc", true),
+            ("abd", false),
+            ("Bearer abc", false),
+            ("", false),
+        ] {
+            assert_eq!(token.is(&Secret::new(text)), is_same, "{text}");
+        }
+        assert!(new("a\nb").is_none() && new("a\u{7f}b").is_none() && new("ä").is_none());
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Remote {
         let mut metadata = Metadata::parse(answer.body(), &self.config.issuer)
             .map_err(|error| self.nonsense(error))?;
         if self.config.userinfo && metadata.userinfo_endpoint.is_none() {
-            let provider = &self.config.name;
+            let provider = &*self.config.name;
             tracing::warn!(provider, "userinfo is on, but the provider has none");
         }
         let client_auth = ClientAuth::choose(&self.config, &self.credentials, &metadata);
@@ -51,7 +51,7 @@ impl Remote {
         let keys = KeySet::parse(answer.body(), &self.config.algorithms)
             .map_err(|error| self.nonsense(error))?;
         if keys.is_empty() {
-            let provider = &self.config.name;
+            let provider = &*self.config.name;
             tracing::warn!(
                 provider,
                 "no key of the provider fits the allowed algorithms"

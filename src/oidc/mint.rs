@@ -185,10 +185,10 @@ pub(super) fn jwk_set(jwks: &[Value]) -> String {
 /// A provider entry with everything at its default.
 pub(super) fn rules() -> Provider {
     Provider {
-        name: "corp".to_owned(),
-        issuer: ISSUER.to_owned(),
+        name: "corp".into(),
+        issuer: ISSUER.into(),
         trust: crate::config::Trust::System,
-        client_id: "ocient".to_owned(),
+        client_id: "ocient".into(),
         client_auth: crate::config::ClientAuth::default(),
         scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
         authorization: crate::config::Authorization::default(),

@@ -35,7 +35,7 @@ impl Owner {
             return Self::Opaque;
         };
         let numbered = entries.into_iter().enumerate();
-        let of_issuer = numbered.filter(|(_, entry)| entry.issuer == issuer);
+        let of_issuer = numbered.filter(|(_, entry)| *entry.issuer == *issuer);
         let candidates: Vec<(usize, &config::Provider)> = of_issuer.collect();
         let Some((first, _)) = candidates.first() else {
             return Self::Stranger;
@@ -45,7 +45,7 @@ impl Owner {
             .filter_map(|name| claims.get(name)?.as_str())
             .collect();
         let audiences = audiences(&claims);
-        let has = |names: &[&str], name: &String| names.contains(&name.as_str());
+        let has = |names: &[&str], name: &str| names.contains(&name);
         let named = |is_named: &dyn Fn(&config::Provider) -> bool| {
             let mut named = candidates.iter().filter(|(_, entry)| is_named(entry));
             match (named.next(), named.next()) {

@@ -17,8 +17,8 @@ impl Provider {
     pub fn registration(&self) -> Registration {
         let config = self.config();
         Registration {
-            issuer: config.issuer.clone(),
-            client_id: config.client_id.clone(),
+            issuer: config.issuer.to_string(),
+            client_id: config.client_id.to_string(),
         }
     }
 
@@ -29,12 +29,12 @@ impl Provider {
 
     /// Whether it is what proved `identity`, by the name that it has here too.
     pub fn has_proved(&self, identity: &Identity) -> bool {
-        self.config().name == identity.provider()
+        *self.config().name == *identity.provider()
             && self.is_at(identity.issuer(), identity.client_id())
     }
 
     fn is_at(&self, issuer: &str, client_id: &str) -> bool {
         let config = self.config();
-        config.issuer == issuer && config.client_id == client_id
+        *config.issuer == *issuer && *config.client_id == *client_id
     }
 }

@@ -40,7 +40,7 @@ impl Remote {
         match error {
             HttpClientError::TooLarge(_) | HttpClientError::Encoded => self.nonsense(error),
             _ => OidcError::Unreachable {
-                provider: self.config.name.clone(),
+                provider: self.config.name.to_string(),
                 source: Arc::new(error),
             },
         }
@@ -49,7 +49,7 @@ impl Remote {
     /// The provider is not asked now, and why.
     pub(super) fn busy(&self, why: &'static str) -> OidcError {
         OidcError::Unreachable {
-            provider: self.config.name.clone(),
+            provider: self.config.name.to_string(),
             source: Arc::new(io::Error::other(why)),
         }
     }
@@ -57,7 +57,7 @@ impl Remote {
     /// An answer that cannot be used, and why.
     pub(super) fn nonsense(&self, why: impl Display) -> OidcError {
         OidcError::Nonsense {
-            provider: self.config.name.clone(),
+            provider: self.config.name.to_string(),
             what: why.to_string().chars().take(MAX_REASON).collect(),
         }
     }

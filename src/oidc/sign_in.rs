@@ -90,9 +90,9 @@ impl Provider {
     /// secret: what it knows of tokens is not used.
     fn library_client(&self, discovered: &Discovered) -> Result<LibraryClient, OidcError> {
         let config = self.config();
-        let issuer = IssuerUrl::new(config.issuer.clone());
+        let issuer = IssuerUrl::new(config.issuer.to_string());
         let issuer = issuer.map_err(|error| self.remote.nonsense(error))?;
-        let client_id = ClientId::new(config.client_id.clone());
+        let client_id = ClientId::new(config.client_id.to_string());
         let client = CoreClient::new(client_id, issuer, JsonWebKeySet::default());
         Ok(client.set_auth_uri(discovered.metadata.authorization_endpoint.clone()))
     }
@@ -104,7 +104,7 @@ impl Provider {
     /// Present and wrong, or missing although the provider promises it.
     pub async fn check_response_issuer(&self, iss: Option<&str>) -> Result<(), OidcError> {
         let is_right = match iss {
-            Some(iss) => iss == self.config().issuer,
+            Some(iss) => *iss == *self.config().issuer,
             None => {
                 let metadata = &self.discovered().await?.metadata;
                 !metadata.authorization_response_iss_parameter_supported

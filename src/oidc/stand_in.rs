@@ -135,7 +135,7 @@ impl StandIn {
 
     pub(crate) fn config(&self) -> config::Provider {
         config::Provider {
-            issuer: self.issuer.clone(),
+            issuer: self.issuer.as_str().into(),
             ..mint::rules()
         }
     }

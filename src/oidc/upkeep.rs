@@ -79,7 +79,7 @@ impl Schedule {
     fn plan(&mut self, provider: &Provider, refreshed: Result<Duration, OidcError>) {
         let pause = match refreshed {
             Ok(life) => {
-                let (provider, what) = (&provider.config().name, self.what);
+                let (provider, what) = (&*provider.config().name, self.what);
                 info!(provider, what, good_for = ?life, "provider fetched");
                 self.retry = FIRST_RETRY;
                 life.mul_f64(0.8)
@@ -99,7 +99,7 @@ impl Schedule {
         match trouble.and_then(|trouble| trouble.usable_for) {
             Some(usable_for) => {
                 warn!(
-                    provider = name,
+                    provider = &**name,
                     what,
                     failure,
                     ?usable_for,
@@ -108,7 +108,7 @@ impl Schedule {
             }
             None => {
                 error!(
-                    provider = name,
+                    provider = &**name,
                     what, failure, "provider not fetched; its sign-ins and tokens are refused"
                 );
             }

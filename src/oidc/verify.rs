@@ -122,7 +122,7 @@ pub(super) fn verify(
         issuer: rules.issuer.clone(),
         client_id: rules.client_id.clone(),
         subject: trace.check(Rule::Subject, names::subject(claims))?,
-        username: String::new(),
+        username: Box::default(),
         groups: Vec::new(),
         issued_at: claims.instant("iat")?,
         asked_at: None,
@@ -131,12 +131,14 @@ pub(super) fn verify(
         token_kind,
         lineage: match expect {
             Expect::SignIn { .. } | Expect::Device { .. } => {
-                trace.check(Rule::Lineage, Lineage::of(claims))?
+                Some(trace.check(Rule::Lineage, Lineage::of(claims))?.into())
             }
-            Expect::Refreshed { before, .. } => {
-                trace.check(Rule::Lineage, Lineage::inherit(claims, before))?
-            }
-            Expect::IdToken | Expect::AccessToken | Expect::Bearer => Lineage::default(),
+            Expect::Refreshed { before, .. } => Some(
+                trace
+                    .check(Rule::Lineage, Lineage::inherit(claims, before))?
+                    .into(),
+            ),
+            Expect::IdToken | Expect::AccessToken | Expect::Bearer => None,
         },
     };
     let may_ask = token_kind == TokenKind::Access || expect.companion().is_some();
@@ -166,7 +168,10 @@ fn check_companions(
 }
 
 /// The provider's session goes on, also where a refreshed token does not repeat it.
-fn provider_session(claims: Claims<'_>, expect: Expect<'_>) -> Result<Option<String>, TokenFault> {
+fn provider_session(
+    claims: Claims<'_>,
+    expect: Expect<'_>,
+) -> Result<Option<Box<str>>, TokenFault> {
     let sid = names::provider_session(claims)?;
     Ok(match expect {
         Expect::Refreshed { before, .. } => sid.or_else(|| before.sid.clone()),
@@ -192,7 +197,7 @@ fn token_kind(kind: Kind, expect: Expect<'_>) -> Result<TokenKind, TokenFault> {
 
 fn check_issuer(rules: &config::Provider, claims: Claims<'_>) -> Result<(), TokenFault> {
     match claims.text("iss")? {
-        Some(issuer) if issuer == rules.issuer => Ok(()),
+        Some(issuer) if *issuer == *rules.issuer => Ok(()),
         _ => Err(TokenFault::Issuer),
     }
 }
@@ -214,11 +219,11 @@ fn check_issued_at(claims: Claims<'_>) -> Result<(), TokenFault> {
 /// to whom the token was issued.
 fn check_id_token_audience(rules: &config::Provider, claims: Claims<'_>) -> Result<(), TokenFault> {
     let audiences = claims.one_or_many("aud")?;
-    if !audiences.contains(&rules.client_id.as_str()) {
+    if !audiences.contains(&&*rules.client_id) {
         return Err(TokenFault::Audience);
     }
     match claims.text("azp")? {
-        Some(party) if party == rules.client_id => Ok(()),
+        Some(party) if *party == *rules.client_id => Ok(()),
         None if audiences.len() == 1 => Ok(()),
         _ => Err(TokenFault::AuthorizedParty),
     }
@@ -232,15 +237,15 @@ fn check_access_token_audience(
 ) -> Result<(), TokenFault> {
     let audiences = claims.one_or_many("aud")?;
     let client = names::client(claims)?;
-    let is_named = |audience: &String| audiences.contains(&audience.as_str());
-    if rules.audiences.iter().any(is_named) {
+    let is_named = |audience: &str| audiences.contains(&audience);
+    if rules.audiences.iter().any(|audience| is_named(audience)) {
         return Ok(());
     }
     if !is_named(&rules.client_id) {
         return Err(TokenFault::Audience);
     }
     let party = claims.text("azp")?.unwrap_or(client);
-    if client != rules.client_id || party != rules.client_id {
+    if *client != *rules.client_id || *party != *rules.client_id {
         return Err(TokenFault::AuthorizedParty);
     }
     Ok(())

@@ -14,7 +14,7 @@ fn second(settings: &mut Settings, site_issuer: &str, lines: &str) {
 }
 
 /// A site with both; `corp` has the key `flows` where it is given. Grants as in `grants`.
-async fn site(flows: Option<&str>, lines: &str, grants: &[&str]) -> Site {
+pub(crate) async fn site(flows: Option<&str>, lines: &str, grants: &[&str]) -> Site {
     use crate::site::authority;
     use sidecar_testkit::{
         provider::{Provider, ProviderOptions},
@@ -60,7 +60,7 @@ async fn assert_gets_in_nowhere(site: &Site, token: &str, code: i64, case: &str)
     assert!(site.node.requests().is_empty(), "{case}");
 }
 
-fn to(client: &'static str) -> impl Fn(TokenBuilder) -> TokenBuilder {
+pub(crate) fn to(client: &'static str) -> impl Fn(TokenBuilder) -> TokenBuilder {
     move |token| token.claim("aud", client).claim("azp", client)
 }
 

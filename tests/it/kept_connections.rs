@@ -12,20 +12,20 @@ use sidecar_testkit::{
 use std::time::{Duration, Instant};
 
 /// One connection of each protocol.
-async fn connections(site: &Site) -> [Connection; 2] {
+pub(crate) async fn connections(site: &Site) -> [Connection; 2] {
     let client = site.client();
     let http1 = client.connect(&site.origin()).await.unwrap();
     [http1, client.http2().connect(&site.origin()).await.unwrap()]
 }
 
-async fn ask(connection: &Connection, token: &str) -> Answer {
+pub(crate) async fn ask(connection: &Connection, token: &str) -> Answer {
     let query = json!({"statement": "select 1"});
     let query = connection.post("/v1/execute").bearer(token).json(query);
     query.send().await.unwrap()
 }
 
 /// Shows the token until the connection remembers it.
-async fn get_known(connection: &Connection, token: &str) {
+pub(crate) async fn get_known(connection: &Connection, token: &str) {
     for turn in 0..3 {
         let answer = ask(connection, token).await;
         assert_eq!(answer.status, 200, "{turn}: {}", answer.text());

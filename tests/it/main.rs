@@ -55,6 +55,7 @@ mod path_attacks;
 mod pipelining;
 mod provider_tokens;
 mod pushed_requests;
+mod recent_tokens;
 mod renewal;
 mod renewal_parallel;
 mod routing;

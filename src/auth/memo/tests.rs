@@ -44,14 +44,23 @@ fn shows_at(now: SystemTime, memo: &Memo, lines: &[&str]) -> bool {
         let line = HeaderValue::from_str(line).unwrap();
         headers.append(header::AUTHORIZATION, line);
     }
-    memo.shown_in(&headers, now).is_some()
+    shown_in(&headers).is_some_and(|token| memo.find(token, now).is_some())
+}
+
+fn keep(memo: &Memo, token: &str) {
+    memo.keep(remembered(token, basis()));
+}
+
+fn remembered(token: &str, basis: Basis) -> Remembered {
+    let bearer = bearer(token);
+    Remembered { bearer, basis }
 }
 
 #[test]
 fn only_the_very_token_is_remembered() {
     let memo = Memo::default();
     assert!(!shows(&memo, &["Bearer abc"]), "before any");
-    memo.keep(bearer("abc"), basis());
+    keep(&memo, "abc");
     for (lines, is_shown) in [
         (&["Bearer abc"][..], true),
         (&["bearer abc"], true),
@@ -67,14 +76,30 @@ fn only_the_very_token_is_remembered() {
     ] {
         assert_eq!(shows(&memo, lines), is_shown, "{lines:?}");
     }
-    memo.keep(bearer("other"), basis());
+    keep(&memo, "other");
     assert!(shows(&memo, &["Bearer other"]) && !shows(&memo, &["Bearer abc"]));
+}
+
+#[test]
+fn every_byte_of_a_long_token_counts() {
+    let memo = Memo::default();
+    let token = "t".repeat(100);
+    keep(&memo, &token);
+    assert!(shows(&memo, &[&format!("Bearer {token}")]));
+    for place in 0..token.len() {
+        let mut other = token.clone();
+        other.replace_range(place..=place, "x");
+        assert!(!shows(&memo, &[&format!("Bearer {other}")]), "{place}");
+    }
+    for other in [&token[1..], &token[..99], &token[..32], &token[..31]] {
+        assert!(!shows(&memo, &[&format!("Bearer {other}")]), "{other}");
+    }
 }
 
 #[test]
 fn after_a_minute_the_cache_is_looked_at_again() {
     let memo = Memo::default();
-    memo.keep(bearer("abc"), basis());
+    keep(&memo, "abc");
     let shows_after = |seconds: u32| {
         let now = SystemTime::UNIX_EPOCH + SECOND * seconds;
         shows_at(now, &memo, &["Bearer abc"])
@@ -85,8 +110,97 @@ fn after_a_minute_the_cache_is_looked_at_again() {
 #[test]
 fn never_prints_its_token() {
     let memo = Memo::default();
-    memo.keep(bearer("t0ps3cret"), basis());
+    keep(&memo, "t0ps3cret");
     assert!(!format!("{memo:?}").contains("t0ps3cret"));
+}
+
+fn is_recent(recent: &Recent, token: &str) -> bool {
+    recent
+        .find(token.as_bytes(), SystemTime::UNIX_EPOCH)
+        .is_some()
+}
+
+#[test]
+fn a_token_with_the_end_of_a_recent_one_is_another() {
+    let recent = Recent::new(10);
+    let end = "e".repeat(32);
+    let good = format!("good.{end}");
+    recent.keep(remembered(&good, basis()));
+    for (token, expected) in [
+        (good.clone(), true),
+        (format!("gooD.{end}"), false),
+        (format!("x{good}"), false),
+        (end.clone(), false),
+        (format!("good.{end}e"), false),
+        (format!("good.f{}", &end[1..]), false),
+        ("e".repeat(31), false),
+        (String::new(), false),
+    ] {
+        assert_eq!(is_recent(&recent, &token), expected, "{token}");
+    }
+}
+
+#[test]
+fn a_recent_token_is_the_same_for_all_and_with_it_its_key() {
+    let recent = Recent::new(10);
+    let known = remembered(&"t".repeat(40), basis());
+    recent.keep(known.clone());
+    let token = known.bearer.token().expose().as_bytes();
+    for _ in 0..2 {
+        let found = recent.find(token, SystemTime::UNIX_EPOCH).unwrap();
+        assert!(Arc::ptr_eq(&found.bearer, &known.bearer));
+    }
+}
+
+#[test]
+fn two_recent_tokens_of_one_end_take_each_others_place() {
+    let recent = Recent::new(10);
+    let [one, other] = ["one", "other"].map(|it| format!("{it}.{}", "e".repeat(32)));
+    for token in [&one, &other] {
+        recent.keep(remembered(token, basis()));
+    }
+    assert!(!is_recent(&recent, &one) && is_recent(&recent, &other));
+}
+
+#[test]
+fn recent_tokens_are_few_and_none_is_long() {
+    let token = |number: u64| format!("{number:032}");
+    let recent = Recent::new(u64::MAX);
+    let count = MAX_RECENT + 100;
+    for number in 0..count {
+        let token = remembered(&token(number), basis());
+        recent.keep(token);
+    }
+    recent.0.run_pending_tasks();
+    let known = (0..count).filter(|number| is_recent(&recent, &token(*number)));
+    assert_eq!(known.count() as u64, MAX_RECENT);
+    for (size, expected) in [(MAX_SIZE, true), (MAX_SIZE + 1, false), (31, false)] {
+        let token = "t".repeat(size);
+        recent.keep(remembered(&token, basis()));
+        assert_eq!(is_recent(&recent, &token), expected, "{size}");
+    }
+    recent.clear();
+    assert!(!is_recent(&recent, &token(count - 1)));
+}
+
+#[test]
+fn a_recent_token_is_looked_up_again_after_a_minute_though_it_was_kept_anew() {
+    let recent = Recent::new(10);
+    let token = "t".repeat(32);
+    let at = |seconds: u32| SystemTime::UNIX_EPOCH + SECOND * seconds;
+    recent.keep(remembered(&token, basis()));
+    for (seconds, expected) in [(59, true), (60, false)] {
+        let found = recent.find(token.as_bytes(), at(seconds));
+        assert_eq!(found.is_some(), expected, "{seconds}");
+    }
+}
+
+#[test]
+fn recent_tokens_are_never_printed() {
+    let recent = Recent::new(10);
+    let token = format!("t0ps3cret{}", "t".repeat(32));
+    recent.keep(remembered(&token, basis()));
+    assert!(!format!("{recent:?}").contains("t0ps3cret"));
 }
 
 /// With a provider that was never asked for its keys.
@@ -121,13 +235,15 @@ async fn a_token_is_not_remembered_when_there_are_no_keys_to_judge_it_by() {
     assert_eq!(authenticator.0.verified.forgotten(), basis().forgotten);
     let now = SystemTime::now();
     let until = now + LONGEST;
-    memo.keep(bearer("abc"), Basis { until, ..basis() });
-    assert!(shows_at(now, &memo, &["Bearer abc"]));
+    let token = "t".repeat(40);
+    let known = remembered(&token, Basis { until, ..basis() });
+    memo.keep(known.clone());
+    authenticator.0.recent.keep(known);
+    let line = format!("Bearer {token}");
+    assert!(shows_at(now, &memo, &[&line]));
+    assert!(authenticator.0.recent.find(token.as_bytes(), now).is_some());
     let mut headers = HeaderMap::new();
-    headers.insert(
-        header::AUTHORIZATION,
-        HeaderValue::from_static("Bearer abc"),
-    );
+    headers.insert(header::AUTHORIZATION, line.parse().unwrap());
     let remembered = authenticator.remembered(&memo, &headers, now);
     assert!(remembered.is_none(), "by keys that nobody has");
 }

@@ -169,15 +169,15 @@ impl Choice {
         let issuer = claims.get("iss").and_then(Value::as_str);
         let (chosen, why) = match issuer {
             None => (false, "the token names no issuer"),
-            Some(issuer) if issuer != config.issuer => (false, "the token has another issuer"),
+            Some(issuer) if *issuer != *config.issuer => (false, "the token has another issuer"),
             Some(_) if owner == Owner::Several => (false, "the token names several entries"),
             Some(_) if owner != Owner::Entry(own) => (false, "it belongs to another entry"),
             Some(_) if !takes_tokens(provider) => (false, "flows has no \"token\""),
             Some(_) => (true, "the token says that it is of this one"),
         };
         Self {
-            name: config.name.clone(),
-            issuer: config.issuer.clone(),
+            name: config.name.to_string(),
+            issuer: config.issuer.to_string(),
             chosen,
             why,
         }

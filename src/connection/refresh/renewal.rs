@@ -116,7 +116,7 @@ impl Renewal {
     }
 
     fn failed(&self, error: &dyn std::error::Error) -> Outcome {
-        let provider = &self.provider.config().name;
+        let provider = &*self.provider.config().name;
         tracing::warn!(provider, error = chain(error), "connection not renewed");
         Outcome::Failed
     }

@@ -6,8 +6,8 @@ use serde_json::json;
 
 fn entry(issuer: &str, client_id: &str, audiences: &[&str]) -> config::Provider {
     config::Provider {
-        issuer: issuer.to_owned(),
-        client_id: client_id.to_owned(),
+        issuer: issuer.into(),
+        client_id: client_id.into(),
         audiences: audiences.iter().map(|&name| name.to_owned()).collect(),
         ..mint::rules()
     }
@@ -83,9 +83,9 @@ proptest! {
     ) {
         let claims = json!({"iss": issuer, "aud": [audience], "azp": party, "client_id": client});
         match owner(&claims) {
-            Owner::Entry(number) => prop_assert_eq!(&entries()[number].issuer, &issuer),
+            Owner::Entry(number) => prop_assert_eq!(&*entries()[number].issuer, &*issuer),
             Owner::Opaque => prop_assert!(false),
-            Owner::Stranger => prop_assert!(entries().iter().all(|entry| entry.issuer != issuer)),
+            Owner::Stranger => prop_assert!(entries().iter().all(|entry| *entry.issuer != *issuer)),
             Owner::Several => prop_assert_eq!(&issuer, ISSUER),
         }
     }

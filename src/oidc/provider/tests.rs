@@ -136,7 +136,7 @@ async fn useless_key_answers_take_no_key_away() {
 #[tokio::test]
 async fn an_unreachable_provider_is_asked_once_by_many() {
     let mut config = mint::rules();
-    config.issuer = "http://127.0.0.1:1".to_owned(); // nobody listens there
+    config.issuer = "http://127.0.0.1:1".into(); // nobody listens there
     let provider = stand_in::provider(&config, None);
     let token = Secret::new(ES256.token(&id_claims()));
     for outcome in join_all((0..20).map(|_| verify(&provider, &token))).await {
@@ -241,7 +241,7 @@ async fn metadata_is_where_the_issuer_says_with_or_without_a_slash_at_its_end() 
     let path = "/realms/corp/.well-known/openid-configuration";
     stand_in.page(path, 200, "application/json", &metadata.to_string());
     let mut config = stand_in.config();
-    config.issuer = issuer.clone();
+    config.issuer = issuer.as_str().into();
     let mut claims = id_claims();
     claims["iss"] = json!(issuer);
     let token = Secret::new(ES256.token(&claims));

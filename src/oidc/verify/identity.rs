@@ -2,29 +2,30 @@
 use super::lineage::Lineage;
 use crate::token_kind::TokenKind;
 use serde::{Deserialize, Serialize};
-use std::{fmt, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 /// Who the caller is, proven by a verified token. Made only by the verifier, or read back
 /// from a sealed record that held one.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    pub(super) provider: String,
-    pub(super) issuer: String,
+    pub(super) provider: Arc<str>,
+    pub(super) issuer: Arc<str>,
     /// Empty in a record that did not keep it, which then fits no application.
     #[serde(default)]
-    pub(super) client_id: String,
-    pub(super) subject: String,
-    pub(super) username: String,
+    pub(super) client_id: Arc<str>,
+    pub(super) subject: Box<str>,
+    pub(super) username: Box<str>,
     pub(super) groups: Vec<String>,
     pub(super) issued_at: Option<SystemTime>,
     /// By our clock.
     #[serde(default)]
     pub(super) asked_at: Option<SystemTime>,
     pub(super) expires_at: SystemTime,
-    pub(super) sid: Option<String>,
+    pub(super) sid: Option<Box<str>>,
     pub(super) token_kind: TokenKind,
-    #[serde(default)]
-    pub(super) lineage: Lineage,
+    /// Boxed: most tokens, of which a hundred thousand are remembered, have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lineage: Option<Box<Lineage>>,
 }
 
 impl Identity {

@@ -1,7 +1,7 @@
 //! The rules for what a provider says of an active opaque token (RFC 7662 section 2.2).
 use super::{
-    Identity, Lineage, Proof, Trace, check_access_token_audience, check_no_event, check_times,
-    names, proof::proof, ways,
+    Identity, Proof, Trace, check_access_token_audience, check_no_event, check_times, names,
+    proof::proof, ways,
 };
 use crate::{
     config,
@@ -27,7 +27,7 @@ pub(in crate::oidc) fn introspected(
     let claims = Claims::new(&members);
     if claims
         .text("iss")?
-        .is_some_and(|issuer| issuer != rules.issuer)
+        .is_some_and(|issuer| *issuer != *rules.issuer)
     {
         return Err(TokenFault::Issuer);
     }
@@ -45,11 +45,11 @@ pub(in crate::oidc) fn introspected(
         issued_at: claims.instant("iat")?,
         asked_at: Some(asked_at),
         subject: names::subject(claims)?,
-        username: String::new(),
+        username: Box::default(),
         groups: Vec::new(),
         sid: names::provider_session(claims)?,
         token_kind: TokenKind::Access,
-        lineage: Lineage::default(),
+        lineage: None,
     };
     proof(rules, claims, unnamed, true, &mut Trace::default())
 }
@@ -82,7 +82,7 @@ fn check_audience(rules: &config::Provider, claims: Claims<'_>) -> Result<(), To
     if claims.find("aud").is_some() {
         return check_access_token_audience(rules, claims);
     }
-    match names::client(claims)? == rules.client_id {
+    match *names::client(claims)? == *rules.client_id {
         true => Ok(()),
         false => Err(TokenFault::AuthorizedParty),
     }

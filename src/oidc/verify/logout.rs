@@ -64,10 +64,7 @@ pub(in crate::oidc) fn verify_logout(
     if claims.text("iss")? != Some(&rules.issuer) {
         return Err(TokenFault::Issuer);
     }
-    if !claims
-        .one_or_many("aud")?
-        .contains(&rules.client_id.as_str())
-    {
+    if !claims.one_or_many("aud")?.contains(&&*rules.client_id) {
         return Err(TokenFault::Audience);
     }
     if claims.find("nonce").is_some() {
@@ -104,8 +101,11 @@ fn whose(claims: Claims<'_>) -> Result<Whose, TokenFault> {
         Some(_) => Some(names::subject(claims)?),
     };
     match (names::provider_session(claims)?, subject) {
-        (Some(sid), subject) => Ok(Whose::Session { sid, subject }),
-        (None, Some(subject)) => Ok(Whose::Subject(subject)),
+        (Some(sid), subject) => Ok(Whose::Session {
+            sid: sid.into(),
+            subject: subject.map(String::from),
+        }),
+        (None, Some(subject)) => Ok(Whose::Subject(subject.into())),
         (None, None) => Err(TokenFault::Claim("sub")),
     }
 }

@@ -9,8 +9,8 @@ use crate::{
 use serde_json::{Map, Value};
 
 /// Unique and never reassigned within the issuer.
-pub(super) fn subject(claims: Claims<'_>) -> Result<String, TokenFault> {
-    Ok(name(claims.find("sub"), MAX_SUBJECT, "sub")?.to_owned())
+pub(super) fn subject(claims: Claims<'_>) -> Result<Box<str>, TokenFault> {
+    Ok(name(claims.find("sub"), MAX_SUBJECT, "sub")?.into())
 }
 
 /// To whom an access token was issued (RFC 9068 section 2.2).
@@ -19,7 +19,10 @@ pub(super) fn client(claims: Claims<'_>) -> Result<&str, TokenFault> {
 }
 
 /// `sub` stands in only where the operator has not asked for a certain claim.
-pub(super) fn username(rules: &config::Provider, claims: Claims<'_>) -> Result<String, TokenFault> {
+pub(super) fn username(
+    rules: &config::Provider,
+    claims: Claims<'_>,
+) -> Result<Box<str>, TokenFault> {
     let claim = rules.username_claim.as_str();
     let value = match claims.find(claim) {
         None if claim == DEFAULT_USERNAME_CLAIM => claims.find("sub"),
@@ -29,7 +32,7 @@ pub(super) fn username(rules: &config::Provider, claims: Claims<'_>) -> Result<S
     if claim == "email" {
         check_email(username, claims)?;
     }
-    Ok(username.to_owned())
+    Ok(username.into())
 }
 
 /// What introspection says of a person; before `sub`, the `username` of RFC 7662 section 2.2
@@ -93,10 +96,10 @@ pub(super) fn groups(
 }
 
 /// The provider's own session, which a logout token may name later.
-pub(super) fn provider_session(claims: Claims<'_>) -> Result<Option<String>, TokenFault> {
+pub(super) fn provider_session(claims: Claims<'_>) -> Result<Option<Box<str>>, TokenFault> {
     match claims.find("sid") {
         None => Ok(None),
-        value => Ok(Some(name(value, MAX_SESSION_ID, "sid")?.to_owned())),
+        value => Ok(Some(name(value, MAX_SESSION_ID, "sid")?.into())),
     }
 }
 

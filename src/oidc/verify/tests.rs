@@ -62,7 +62,7 @@ fn access_token(rules: &config::Provider, claims: &Value) -> Result<Identity, To
 fn a_good_id_token_becomes_an_identity() {
     let identity = id_token(&with(id_claims(), "sid", json!("s-1"))).unwrap();
     assert_eq!(identity.provider(), "corp");
-    assert_eq!(identity.issuer(), rules().issuer);
+    assert_eq!(identity.issuer(), &*rules().issuer);
     assert_eq!(identity.subject(), "u-1");
     assert_eq!(identity.username(), "alice");
     assert_eq!(identity.groups(), ["analysts", "staff"]);

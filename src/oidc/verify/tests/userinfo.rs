@@ -134,7 +134,7 @@ fn userinfo_adds_what_is_lacking_and_overrides_nothing() {
     assert_eq!(identity.username(), "alice", "the token has a name");
     assert_eq!(identity.groups(), ["analysts"]);
     assert_eq!(identity.subject(), "u-1");
-    assert_eq!(identity.issuer(), rules().issuer);
+    assert_eq!(identity.issuer(), &*rules().issuer);
     assert_eq!(identity.expires_at(), at(NOW + 360));
     assert_eq!(identity.issued_at(), Some(at(NOW - 10)));
     assert_eq!(identity.sid(), None);
