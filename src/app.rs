@@ -282,7 +282,15 @@ async fn watch_certificate(certificate: Arc<Certificate>) {
     }
 }
 
+/// Those that systemd has passed; without any, those of the configuration.
 fn listeners(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    let inherited = server::inherited()
+        .map_err(|error| StartError::Listen("a socket passed by systemd".to_owned(), error))?;
+    if !inherited.is_empty() {
+        let addresses: Vec<_> = inherited.iter().flat_map(TcpListener::local_addr).collect();
+        info!(?addresses, "listeners inherited from systemd");
+        return Ok(inherited);
+    }
     let bind = |address: &SocketAddr| {
         server::bind(*address).map_err(|error| StartError::Listen(address.to_string(), error))
     };

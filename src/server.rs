@@ -10,7 +10,7 @@ mod streams;
 mod worker;
 
 pub use activity::TrackedBody;
-pub use listener::bind;
+pub use listener::{bind, inherited};
 
 use crate::config::{Limits, Listen};
 use bytes::Bytes;

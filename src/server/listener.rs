@@ -1,6 +1,7 @@
 //! Listening sockets.
-use socket2::{Domain, Protocol, Socket, Type};
-use std::{io, net::SocketAddr};
+use listenfd::ListenFd;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::{env, io, net::SocketAddr, os::fd::AsRawFd, process};
 use tokio::net::TcpListener;
 
 /// Connections the kernel holds while the accept loop is busy; the kernel caps it at
@@ -27,4 +28,38 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     TcpListener::from_std(socket.into())
+}
+
+/// The listeners that systemd has passed to this process (sd_listen_fds(3)), none if it was not
+/// started so. They can be had once: the variables that announce them are removed, lest a child
+/// take them for its own.
+///
+/// # Errors
+/// A descriptor that is no listening TCP socket. To be called inside a runtime, and before
+/// anything that may look up a name: the C library reads variables unguarded.
+pub fn inherited() -> io::Result<Vec<TcpListener>> {
+    // Read here, since the crate takes a missing process id for ours.
+    let is_ours = env::var("LISTEN_PID").is_ok_and(|id| id.parse() == Ok(process::id()));
+    let mut passed = ListenFd::from_env();
+    if !is_ours {
+        return Ok(Vec::new());
+    }
+    (0..passed.len())
+        .filter_map(|at| passed.take_tcp_listener(at).transpose())
+        .map(|listener| adopt(listener?))
+        .collect()
+}
+
+/// Makes a listener ours that somebody else has bound.
+///
+/// # Errors
+/// It does not listen, or not for TCP.
+pub(super) fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    let socket = SockRef::from(&listener);
+    if !socket.is_listener()? || socket.protocol()? != Some(Protocol::TCP) {
+        let said = format!("fd {} is no listening TCP socket", listener.as_raw_fd());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, said));
+    }
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
 }

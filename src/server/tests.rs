@@ -21,8 +21,8 @@ impl Application for Empty {
     fn unreadable(&self, _: Peer, _: StatusCode) {}
 }
 
-/// A server of two workers on a free port of loopback, and that port.
-async fn two_workers(folder: &Path) -> (Arc<Server>, SocketAddr) {
+/// A server of two workers that accepts from `listener`.
+async fn two_workers(folder: &Path, listener: TcpListener) -> Arc<Server> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(folder.join("server.crt"), made.cert.pem()).unwrap();
     fs::write(folder.join("server.key"), made.signing_key.serialize_pem()).unwrap();
@@ -35,14 +35,12 @@ async fn two_workers(folder: &Path) -> (Arc<Server>, SocketAddr) {
     let tls = server_config(&config.tls, Arc::new(certificate)).unwrap();
     let server = Server::start(&config.listen, config.limits, tls, |_worker| Empty);
     let server = Arc::new(server.unwrap());
-    let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let address = listener.local_addr().unwrap();
     let accepting = server.clone();
     // Ends with the test's runtime.
     tokio::spawn(async move {
         accepting.accept(listener, CancellationToken::new()).await;
     });
-    (server, address)
+    server
 }
 
 /// Waits until so many connections are open in all.
@@ -56,7 +54,9 @@ async fn settled(server: &Server, count: usize) -> Vec<usize> {
 #[tokio::test]
 async fn few_connections_are_spread_evenly_also_after_some_have_gone() {
     let folder = tempfile::tempdir().unwrap();
-    let (server, address) = two_workers(folder.path()).await;
+    let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = two_workers(folder.path(), listener).await;
     let mut clients = Vec::new();
     for count in 1..=4 {
         clients.push(TcpStream::connect(address).await.unwrap());
@@ -68,6 +68,27 @@ async fn few_connections_are_spread_evenly_also_after_some_have_gone() {
     clients.remove(0);
     let left = settled(&server, 2).await;
     assert!(left == [0, 2] || left == [2, 0], "{left:?}");
+    for count in 3..=4 {
+        clients.push(TcpStream::connect(address).await.unwrap());
+        settled(&server, count).await;
+    }
+    assert_eq!(server.connections(), [2, 2]);
+}
+
+#[tokio::test]
+async fn four_connections_are_spread_evenly_from_an_inherited_listener_too() {
+    let folder = tempfile::tempdir().unwrap();
+    // Whoever made it keeps its own descriptor of the socket, as systemd does.
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = elsewhere.local_addr().unwrap();
+    // Two are there before anybody accepts.
+    let mut clients = vec![
+        TcpStream::connect(address).await.unwrap(),
+        TcpStream::connect(address).await.unwrap(),
+    ];
+    let inherited = listener::adopt(elsewhere.try_clone().unwrap()).unwrap();
+    let server = two_workers(folder.path(), inherited).await;
+    assert_eq!(settled(&server, 2).await, [1, 1]);
     for count in 3..=4 {
         clients.push(TcpStream::connect(address).await.unwrap());
         settled(&server, count).await;

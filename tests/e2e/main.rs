@@ -8,6 +8,7 @@ mod crash;
 mod device;
 mod disk;
 mod explain;
+mod inherit;
 mod introspection;
 mod keys;
 mod logout;

@@ -25,9 +25,17 @@ impl Process {
     ///
     /// # Panics
     /// When it cannot be started.
-    pub(crate) fn start(name: &str, mut command: Command, log: PathBuf) -> Self {
+    pub(crate) fn start(name: &str, command: Command, log: PathBuf) -> Self {
+        Self::start_with(name, command, Stdio::piped(), log)
+    }
+
+    /// The same, with this standard input.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub(crate) fn start_with(name: &str, mut command: Command, stdin: Stdio, log: PathBuf) -> Self {
         command
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command

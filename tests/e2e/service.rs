@@ -15,14 +15,21 @@ use crate::{
 };
 
 #[test]
-fn systemd_finds_no_mistake_in_the_unit() {
+fn systemd_finds_no_mistake_in_the_units() {
     let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("ocient-sidecar.socket");
+    fs::copy(format!("{ROOT}/systemd/ocient-sidecar.socket"), &socket).unwrap();
     let unit = folder.path().join("ocient-sidecar.service");
     // The program is not installed where the tests run; all else is as shipped.
     let here = shipped_unit().replace("/usr/bin/ocient-sidecar", SIDECAR);
     assert!(here.contains(SIDECAR), "the unit starts the program");
     fs::write(&unit, here).unwrap();
-    let verified = analyze(&["verify", "--man=no", unit.to_str().unwrap()]);
+    let verified = analyze(&[
+        "verify",
+        "--man=no",
+        unit.to_str().unwrap(),
+        socket.to_str().unwrap(),
+    ]);
     let said = String::from_utf8_lossy(&verified.stderr);
     assert!(verified.status.success(), "{said}");
     // Unknown settings are warnings, with which it succeeds.

@@ -247,7 +247,7 @@ impl Site {
     }
 
     /// The SQL node's own tokens, which the sidecar keeps to itself.
-    fn note_node_tokens(&self) {
+    pub(crate) fn note_node_tokens(&self) {
         for request in self.sql_node.requests() {
             if let Some((_, token)) = request
                 .header("authorization")
