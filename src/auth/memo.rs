@@ -5,6 +5,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::{HeaderMap, header};
 use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{
+    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -19,7 +20,6 @@ pub struct Memo(Mutex<Option<Remembered>>);
 
 /// The same of all connections together, for those that show many tokens in turn: a look-up and a
 /// comparison, where reading the token itself and its digests take several times as long.
-#[derive(Debug)]
 pub(super) struct Recent(Cache<End, Remembered>);
 
 /// The last bytes of a token. Those of a signature are as good as random, and only tokens that were
@@ -76,6 +76,12 @@ impl Memo {
     }
 }
 
+impl fmt::Debug for Recent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recent") // the keys are parts of tokens
+    }
+}
+
 impl Recent {
     /// Empty. `capacity`: good tokens remembered at most.
     pub(super) fn new(capacity: u64) -> Self {
@@ -101,6 +107,7 @@ impl Recent {
     /// Forgets all, after good tokens were forgotten: none would be taken any more.
     pub(super) fn clear(&self) {
         self.0.invalidate_all();
+        self.0.run_pending_tasks(); // at once, and not with the next token
     }
 }
 

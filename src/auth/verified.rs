@@ -19,7 +19,7 @@ use std::{
 };
 use tokio::{runtime::Handle, sync::Semaphore};
 
-/// SHA-256 of a token: the caches hold no token that anybody could use.
+/// SHA-256 of a token: these caches, which are large, hold no token that anybody could use.
 pub(super) type TokenDigest = [u8; 32];
 
 /// A token, and the number of the provider by whose rules it was judged: another's may differ.

@@ -36,7 +36,7 @@ impl Proxy {
     /// connection is gone already.
     fn prepare(&self, request: &mut Request<Body>, id: &RequestId) {
         let headers = request.headers_mut();
-        headers.reserve(MOST_ADDED); // at once
+        let _room = headers.try_reserve(MOST_ADDED); // at once
         if self.is_trusted {
             self.forwarded.append(headers);
         } else {

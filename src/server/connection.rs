@@ -159,7 +159,10 @@ async fn finish<C: GracefulConnection>(
     closing: CancellationToken,
 ) -> Result<(), C::Error> {
     let mut turn = |connection: Pin<&mut C>, cx: &mut Context<'_>| match connection.poll(cx) {
-        Poll::Ready(ended) => Poll::Ready(ended),
+        Poll::Ready(ended) => {
+            let _last_word = write(cx); // one that ends without a farewell cannot wait for it
+            Poll::Ready(ended)
+        }
         Poll::Pending => match write(cx) {
             Poll::Ready(Err(error)) => {
                 debug!(%error, "connection ended");

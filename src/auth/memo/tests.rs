@@ -200,7 +200,7 @@ fn recent_tokens_are_never_printed() {
     let recent = Recent::new(10);
     let token = format!("t0ps3cret{}", "t".repeat(32));
     recent.keep(remembered(&token, basis()));
-    assert!(!format!("{recent:?}").contains("t0ps3cret"));
+    assert_eq!(format!("{recent:?}"), "Recent"); // the end of a token is in its key, as numbers
 }
 
 /// With a provider that was never asked for its keys.
