@@ -100,7 +100,7 @@ impl Recent {
     }
 
     fn find(&self, token: &[u8], now: SystemTime) -> Option<Remembered> {
-        let remembered = self.0.get(token.last_chunk::<32>()?)?;
+        let remembered = self.0.get(token.last_chunk::<END>()?)?;
         remembered.is_of(token, now).then_some(remembered)
     }
 

@@ -12,16 +12,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// `DATA` frame; with many streams each short answer would be a record of TLS and a segment of its
 /// own. Clones are one stream: one for hyper, one for whoever drives it and
 /// [flushes](Self::poll_written) after each turn.
-#[derive(Debug)]
+// Not to be printed: the bytes are people's answers.
 pub(super) struct Gathered<S>(Arc<Mutex<Gathering<S>>>);
 
-#[derive(Debug)]
 struct Gathering<S> {
     stream: S,
     bytes: Vec<u8>,
     /// How many of them are written.
     written: usize,
-    /// Whether there is anything to flush.
+    /// Whether nothing was written since the last flush.
     is_flushed: bool,
 }
 
