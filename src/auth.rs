@@ -55,7 +55,7 @@ struct Parts {
     pass_through: PassThrough,
     mode: CredentialMode,
     accounts: HashMap<String, (String, Secret)>,
-    default_database: String,
+    default_database: Arc<str>,
     inspected_body: usize,
     public_url: Url,
     policy: Policy,
@@ -79,9 +79,9 @@ pub struct Seen {
     /// What the client showed.
     pub credential: CredentialKind,
     /// The name of the verified identity.
-    pub identity: Option<String>,
+    pub identity: Option<Arc<str>>,
     /// The database that the grant was checked for.
-    pub database: Option<String>,
+    pub database: Option<Arc<str>>,
     /// Whether the identity was known already.
     pub cache_hit: Option<bool>,
     /// The path that begins the sign-in anew of which this request was a part; not for the line.
@@ -198,7 +198,7 @@ impl Authenticator {
                 }
             }
         };
-        seen.identity = Some(holder.identity().username().to_owned());
+        seen.identity = Some(holder.identity().shared_username());
         seen.cache_hit.get_or_insert(true);
         let database = self.database(request, target, &holder).await?;
         let granted = self.0.policy.decide(holder.identity(), &database);

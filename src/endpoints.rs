@@ -50,7 +50,7 @@ struct Parts {
     ring: Arc<KeyRing>,
     public_url: Url,
     callbacks: Vec<Callback>,
-    default_database: String,
+    default_database: Arc<str>,
     /// Sign-ins that wait for a person at another device.
     devices: DeviceGrants,
     /// Cancelled when the process is about to stop.
@@ -217,7 +217,7 @@ fn not_ours_to_end() -> Failure {
 
 /// What the access line says of a session.
 fn note(seen: &mut Seen, session: &Session<SignedIn>) {
-    seen.identity = Some(session.record.identity.username().to_owned());
+    seen.identity = Some(session.record.identity.shared_username());
     seen.database = Some(session.record.database.clone());
 }
 

@@ -4,7 +4,7 @@ use serde::{
     Deserializer,
     de::{Error, IgnoredAny, MapAccess, Visitor},
 };
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// What a query string or body says about the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(super) enum Named {
     /// Nothing.
     Nothing,
     /// This one, in the one spelling that leaves no doubt.
-    Database(String),
+    Database(Arc<str>),
     /// Something that two readers could understand differently.
     Unclear,
 }
@@ -34,7 +34,7 @@ fn in_pairs(query: &str) -> Named {
     for (key, value) in pairs.filter(|(key, _)| is_like_database(key)) {
         named = match named {
             Named::Nothing if key == "database" && is_plain(&value) => {
-                Named::Database(value.into_owned())
+                Named::Database(value.into())
             }
             _ => Named::Unclear,
         };
@@ -136,7 +136,7 @@ impl<'de> Visitor<'de> for TopLevel {
                 .map_err(A::Error::custom)?;
             named = match (named, value.as_str()) {
                 (Named::Nothing, Some(name)) if key == "database" && is_plain(name) => {
-                    Named::Database(name.to_owned())
+                    Named::Database(name.into())
                 }
                 _ => Named::Unclear,
             };
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     fn named(name: &str) -> Named {
-        Named::Database(name.to_owned())
+        Named::Database(name.into())
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Holder {
     }
 
     /// The database of requests that name none.
-    pub(super) fn database<'a>(&'a self, default: &'a str) -> &'a str {
+    pub(super) fn database<'a>(&'a self, default: &'a Arc<str>) -> &'a Arc<str> {
         match self {
             Self::Session(session) => &session.record.database,
             Self::Bearer(_) => default,
@@ -202,7 +202,7 @@ impl Authenticator {
                 let proof = session.record.proof().clone();
                 (
                     Proof::ProviderToken(identity.token_kind(), proof),
-                    &*session.record.database,
+                    &session.record.database,
                 )
             }
             (CredentialMode::Exchange, Holder::Bearer(bearer)) => (
@@ -212,7 +212,7 @@ impl Authenticator {
         };
         Ok(Application {
             proof,
-            database: database.to_owned(),
+            database: database.to_string(),
             provider: identity.provider().to_owned(),
             identity: identity.username().to_owned(),
         })
@@ -291,7 +291,7 @@ mod tests {
         };
         let ring = Arc::new(KeyRing::open(&config.keys).unwrap());
         let sessions = Sessions::open(&config, ring, None).await.unwrap();
-        let record = SignedIn::new(fresh, "system".to_owned());
+        let record = SignedIn::new(fresh, "system".into());
         Holder::Session(sessions.create(record, now).await.unwrap().1)
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Body as _;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// Longest wait for a body that has to be read before the decision: a mebibyte over a slow
@@ -24,10 +24,10 @@ impl Authenticator {
         request: &mut Request<Body>,
         target: &Target,
         holder: &Holder,
-    ) -> Result<String, Failure> {
-        let own = holder.database(&self.0.default_database).to_owned();
+    ) -> Result<Arc<str>, Failure> {
+        let own = holder.database(&self.0.default_database).clone();
         let named = match target {
-            Target::Database(name) => Named::Database(name.clone()),
+            Target::Database(name) => Named::Database(name.as_str().into()),
             Target::Unclear => Named::Unclear,
             Target::Elsewhere => Named::Nothing,
             Target::Unnamed => in_query(request.uri().query()),
@@ -59,8 +59,8 @@ impl Authenticator {
         &self,
         request: &mut Request<Body>,
         queried: Named,
-        own: String,
-    ) -> Result<String, Failure> {
+        own: Arc<str>,
+    ) -> Result<Arc<str>, Failure> {
         let body = std::mem::replace(request.body_mut(), Body::empty());
         let body = self.whole_body(body).await?;
         let database = match (in_body(request.headers(), &body), queried) {

@@ -30,13 +30,13 @@ pub enum Mismatch {
 /// Permission to use one database. Only [`Policy::decide`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Granted {
-    database: String,
-    account: Option<String>,
+    database: Arc<str>,
+    account: Option<Arc<str>>,
 }
 
 impl Granted {
     /// The database it is for.
-    pub fn database(&self) -> &str {
+    pub fn database(&self) -> &Arc<str> {
         &self.database
     }
 
@@ -65,12 +65,12 @@ impl Policy {
     /// Whether `identity` may use `database`. Its provider must be for that database; then
     /// the first grant that fits counts, and where no grant is configured at all, every verified
     /// identity may.
-    pub fn decide(&self, identity: &Identity, database: &str) -> Option<Granted> {
+    pub fn decide(&self, identity: &Identity, database: &Arc<str>) -> Option<Granted> {
         if !self.is_served(identity, database) {
             return None;
         }
         let granted = |account| Granted {
-            database: database.to_owned(),
+            database: database.clone(),
             account,
         };
         if self.grants.is_empty() {

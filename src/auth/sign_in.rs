@@ -65,10 +65,10 @@ impl Authenticator {
         let granted = self
             .0
             .policy
-            .decide(&fresh.identity, database)
+            .decide(&fresh.identity, &database.into())
             .ok_or(Failure::NotGranted)?;
         self.check_room(&fresh.identity).await?;
-        let mut record = SignedIn::new(fresh, granted.database().to_owned());
+        let mut record = SignedIn::new(fresh, granted.database().clone());
         let mut exchanged = None;
         if self.0.mode == CredentialMode::Exchange {
             let (key, application) = sign_in_application(&record);
@@ -166,7 +166,7 @@ fn sign_in_application(record: &SignedIn) -> (TokenKey, Application) {
     let key = TokenKey::of(&[b"sign-in", &key_of(proof), record.database.as_bytes()]);
     let application = Application {
         proof: Proof::ProviderToken(identity.token_kind(), proof.clone()),
-        database: record.database.clone(),
+        database: record.database.to_string(),
         provider: identity.provider().to_owned(),
         identity: identity.username().to_owned(),
     };

@@ -6,6 +6,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -16,7 +17,7 @@ pub struct SignedIn {
     /// Who signed in.
     pub identity: Identity,
     /// The database the sign-in was for; requests that name none use it.
-    pub database: String,
+    pub database: Arc<str>,
     #[serde(with = "text")]
     proof: Secret,
     #[serde(with = "optional_text")]
@@ -60,7 +61,7 @@ impl Record for SignedIn {
 }
 
 impl SignedIn {
-    pub(super) fn new(fresh: Fresh, database: String) -> Self {
+    pub(super) fn new(fresh: Fresh, database: Arc<str>) -> Self {
         Self {
             identity: fresh.identity,
             database,
@@ -238,7 +239,7 @@ mod tests {
             proof: Secret::new("t"),
             refresh_token: Some(Secret::new("r")),
         };
-        SignedIn::new(fresh, "system".to_owned())
+        SignedIn::new(fresh, "system".into())
     }
 
     fn due(record: &SignedIn) -> u64 {

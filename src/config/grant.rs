@@ -6,6 +6,7 @@ use super::{
     sql_node::CredentialMode,
     values::{string, text},
 };
+use std::sync::Arc;
 
 /// `[[grant]]`: an empty list means "any"; the first that matches counts.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ pub struct Grant {
     /// The databases that are granted; default any.
     pub databases: Vec<Pattern>,
     /// The account that signs in for the identity: always with `mode = "login"`, else never.
-    pub account: Option<String>,
+    pub account: Option<Arc<str>>,
 }
 
 /// What grants refer to; `None` where that could not be read.
@@ -41,7 +42,7 @@ impl Grant {
             groups: groups?,
             users: users?,
             databases: databases?,
-            account: suited(section, account?, referred.mode)?,
+            account: suited(section, account?, referred.mode)?.map(Arc::from),
         })
     }
 }

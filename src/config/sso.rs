@@ -3,12 +3,13 @@ use super::{
     section::Section,
     values::{string, text},
 };
+use std::sync::Arc;
 
 /// `[sso]`
 #[derive(Clone, Debug)]
 pub struct Sso {
     /// The database of a sign-in or query that names none; default `system`.
-    pub default_database: String,
+    pub default_database: Arc<str>,
 }
 
 impl Sso {
@@ -16,7 +17,7 @@ impl Sso {
         // The database that every SQL node has.
         let default_database = section.defaulted("default_database", "'system'", string(text));
         Some(Self {
-            default_database: default_database?,
+            default_database: default_database?.into(),
         })
     }
 }

@@ -38,7 +38,7 @@ impl Endpoints {
         self.use_once(&attempt, visit).await?;
         let redeemed = self.redeem(&provider, &attempt, &fields, visit).await;
         let fresh = self.or_waste(redeemed, &fields, visit)?;
-        seen.identity = Some(fresh.identity.username().to_owned());
+        seen.identity = Some(fresh.identity.shared_username());
         let database = &attempt.database;
         let refresh_token = fresh.refresh_token.clone();
         let begun = self.0.auth.sign_in(fresh, database, visit.now).await;

@@ -95,7 +95,7 @@ impl Endpoints {
             seen.credential = CredentialKind::ApiKey;
         }
         let owner = shown?.to_owned();
-        seen.identity = Some(owner.clone());
+        seen.identity = Some(owner.as_str().into());
         Ok((connecting, owner))
     }
 

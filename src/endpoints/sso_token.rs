@@ -41,7 +41,7 @@ impl Endpoints {
         let (token, expect) = only_token(&fields)?;
         let name = fields.text("provider")?;
         let fresh = self.fresh(token, expect, (name, database), visit).await?;
-        seen.identity = Some(fresh.identity.username().to_owned());
+        seen.identity = Some(fresh.identity.shared_username());
         let (token, session) = self.0.auth.sign_in(fresh, database, visit.now).await?;
         note(seen, &session);
         self.audit(AuditEvent::SignIn, &session, visit);

@@ -31,7 +31,7 @@ use crate::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use lineage::Lineage;
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 /// What a token is expected to be.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +122,7 @@ pub(super) fn verify(
         issuer: rules.issuer.clone(),
         client_id: rules.client_id.clone(),
         subject: trace.check(Rule::Subject, names::subject(claims))?,
-        username: Box::default(),
+        username: Arc::default(),
         groups: Vec::new(),
         issued_at: claims.instant("iat")?,
         asked_at: None,

@@ -32,7 +32,7 @@ fn identity_json(provider: &str, username: &str, groups: &[&str]) -> serde_json:
 }
 
 fn may(policy: &Policy, identity: &Identity, database: &str) -> bool {
-    policy.decide(identity, database).is_some()
+    policy.decide(identity, &database.into()).is_some()
 }
 
 #[test]
@@ -83,9 +83,9 @@ fn the_first_grant_that_fits_names_the_account() {
          [[grant]]\ngroups = ['analysts']\ndatabases = ['*']\naccount = 'two'",
     );
     let alice = identity("corp", "alice", &["analysts"]);
-    let account = |database| {
+    let account = |database: &str| {
         policy
-            .decide(&alice, database)
+            .decide(&alice, &database.into())
             .unwrap()
             .account()
             .map(str::to_owned)

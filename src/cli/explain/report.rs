@@ -134,7 +134,7 @@ impl Report {
             }
         };
         self.accepted = true;
-        let granted = policy.decide(&identity, &self.database);
+        let granted = policy.decide(&identity, &self.database.as_str().into());
         self.granted = granted.is_some();
         self.account = granted
             .as_ref()

@@ -66,7 +66,7 @@ impl Endpoints {
             Ok(decided) => decided?,
             Err(_) => return Err(Failure::Provider(OAuthError::ExpiredToken).into()),
         };
-        let identity = Some(signed_in.identity.username().to_owned());
+        let identity = Some(signed_in.identity.shared_username());
         let fresh = Fresh {
             identity: signed_in.identity,
             proof: signed_in.id_token,

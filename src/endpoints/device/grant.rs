@@ -42,7 +42,7 @@ pub(super) struct Ended {
     /// What a client is told.
     pub(super) failure: Failure,
     /// Who had signed in, as far as that was known.
-    pub(super) identity: Option<String>,
+    pub(super) identity: Option<Arc<str>>,
 }
 
 /// The right to hand the session out, once. Dropped without that, the next one has it.
@@ -144,7 +144,7 @@ impl Lease {
 
     /// It is out: nobody else gets it.
     pub(super) fn picked_up(self) {
-        let identity = self.ready().session.record.identity.username().to_owned();
+        let identity = self.ready().session.record.identity.shared_username();
         self.grant.end(Ended {
             failure: Failure::DeviceCodeUsed,
             identity: Some(identity),

@@ -14,7 +14,7 @@ pub struct Identity {
     #[serde(default)]
     pub(super) client_id: Arc<str>,
     pub(super) subject: Box<str>,
-    pub(super) username: Box<str>,
+    pub(super) username: Arc<str>,
     pub(super) groups: Vec<String>,
     pub(super) issued_at: Option<SystemTime>,
     /// By our clock.
@@ -52,6 +52,11 @@ impl Identity {
     /// What `username_claim` says.
     pub fn username(&self) -> &str {
         &self.username
+    }
+
+    /// The same, shared: for whoever keeps it longer than the identity.
+    pub fn shared_username(&self) -> Arc<str> {
+        self.username.clone()
     }
 
     /// What `groups_claim` says; empty if the token has no such claim.

@@ -9,7 +9,7 @@ use crate::{
     token_kind::TokenKind,
 };
 use serde_json::{Map, Value};
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 /// Judges the members of an answer that says `active` as the claims of an access token are
 /// judged, as far as they are there: `iss` may be missing, and either `aud` or the kind of token;
@@ -45,7 +45,7 @@ pub(in crate::oidc) fn introspected(
         issued_at: claims.instant("iat")?,
         asked_at: Some(asked_at),
         subject: names::subject(claims)?,
-        username: Box::default(),
+        username: Arc::default(),
         groups: Vec::new(),
         sid: names::provider_session(claims)?,
         token_kind: TokenKind::Access,

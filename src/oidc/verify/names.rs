@@ -7,6 +7,7 @@ use crate::{
     },
 };
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// Unique and never reassigned within the issuer.
 pub(super) fn subject(claims: Claims<'_>) -> Result<Box<str>, TokenFault> {
@@ -22,7 +23,7 @@ pub(super) fn client(claims: Claims<'_>) -> Result<&str, TokenFault> {
 pub(super) fn username(
     rules: &config::Provider,
     claims: Claims<'_>,
-) -> Result<Box<str>, TokenFault> {
+) -> Result<Arc<str>, TokenFault> {
     let claim = rules.username_claim.as_str();
     let value = match claims.find(claim) {
         None if claim == DEFAULT_USERNAME_CLAIM => claims.find("sub"),

@@ -72,7 +72,7 @@ impl Proof {
         match self {
             Self::Identity(identity) => identity,
             Self::Lacking(lacking) => Identity {
-                username: lacking.identity.subject.clone(),
+                username: (*lacking.identity.subject).into(),
                 ..lacking.identity
             },
         }
