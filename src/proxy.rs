@@ -10,7 +10,7 @@ pub use answer::AnswerBody;
 pub use worker::WorkerProxy;
 
 use crate::{
-    auth::{Authenticator, Decision, Memo, Seen, WINDOW},
+    auth::{Authenticator, Decision, Injection, Memo, Seen, WINDOW},
     body::Body,
     endpoints::{Endpoints, Reply, Visit},
     failure::Failure,
@@ -68,6 +68,18 @@ pub struct Proxy {
     memo: Memo,
     request_ids: RequestIds,
 }
+
+/// What comes next for a request.
+enum Step {
+    /// To the SQL node with an Ocient token.
+    Inject(Box<Request<Body>>, Injection),
+    /// To the SQL node as it came.
+    PassThrough(Box<Request<Body>>),
+    /// Nothing: it was ours.
+    Done(Box<Response<AnswerBody>>),
+}
+
+const AMBIGUOUS: &str = "this path could be taken for an endpoint it is not; spell it plainly";
 
 /// Joins the logs of client, sidecar and SQL node.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -127,19 +139,19 @@ impl Proxy {
             request_id: &request_id,
             now: record.time(),
         };
-        let mut answer = match self.answer(request, visit, &mut record.seen).await {
-            Ok(mut answer) => {
-                record.status = answer.status();
-                if record.needs_claim() {
-                    let (head, mut body) = answer.into_parts();
-                    body.claim_length(&head.headers);
-                    answer = Response::from_parts(head, body);
-                }
-                answer
-            }
+        // One after the other, not one within the other: a future is moved together with those
+        // that it awaits.
+        let answer = match self.step(request, &visit, &mut record.seen).await {
+            Ok(Step::Inject(request, injection)) => self.inject(request, injection, &visit).await,
+            Ok(Step::PassThrough(request)) => Box::pin(self.pass_through(request, &visit)).await,
+            Ok(Step::Done(answer)) => Ok(*answer),
+            Err(failure) => Err(failure),
+        };
+        let mut answer = match answer {
+            Ok(answer) => record.noted(answer),
             Err(failure) => {
                 let is_abandoned = record.is_abandoned(&failure);
-                let refusal = self.refuse(failure, visit, reader, &record.seen);
+                let refusal = self.refuse(failure, &visit, reader, &record.seen);
                 if !is_abandoned {
                     record.status = refusal.status();
                 }
@@ -157,26 +169,45 @@ impl Proxy {
         answer
     }
 
-    async fn answer(
+    /// Answers what is not for the SQL node, and decides about the rest.
+    async fn step(
         &self,
         mut request: Box<Request<Body>>,
-        visit: Visit<'_>,
+        visit: &Visit<'_>,
         seen: &mut Seen,
-    ) -> Result<Response<AnswerBody>, Failure> {
+    ) -> Result<Step, Failure> {
+        let target = match self.route(&mut request)? {
+            Route::SqlNode(target) => target,
+            Route::Ambiguous => return Err(Failure::malformed(AMBIGUOUS)),
+            // Large, and seldom: a future of its own.
+            Route::Ours(endpoint) => {
+                match Box::pin(self.ask_endpoint(endpoint, request, visit, seen)).await? {
+                    Reply::Answer(answer) => {
+                        return Ok(Step::Done(Box::new(answer.map(AnswerBody::from))));
+                    }
+                    Reply::Forward(forwarded) => {
+                        request = forwarded;
+                        Target::Elsewhere
+                    }
+                }
+            }
+        };
+        let whose = (visit.client, &self.memo);
+        let auth = &self.shared.auth;
+        let decision = auth.decide(&mut request, &target, whose, visit.now, seen);
+        Ok(match decision.await? {
+            Decision::PassThrough => Step::PassThrough(request),
+            Decision::Inject(injection) => Step::Inject(request, injection),
+        })
+    }
+
+    /// What is to be done with a request, once it is clear that it may be answered at all.
+    fn route(&self, request: &mut Request<Body>) -> Result<Route, Failure> {
         if self.peer.admission == Admission::OverLimit {
             return Err(Failure::ConnectionLimit);
         }
-        head::check(&mut request, &self.shared.public_url)?;
-        match self.shared.routes.classify(request.uri().path()) {
-            Route::Ambiguous => Err(Failure::malformed(
-                "this path could be taken for an endpoint it is not; spell it plainly",
-            )),
-            Route::Ours(endpoint) => {
-                // Large, and seldom: a future of its own.
-                Box::pin(self.ask_endpoint(endpoint, request, visit, seen)).await
-            }
-            Route::SqlNode(target) => self.ask_node(request, &target, visit, seen).await,
-        }
+        head::check(request, &self.shared.public_url)?;
+        Ok(self.shared.routes.classify(request.uri().path()))
     }
 
     /// Sign-in work is the control runtime's: it takes no time from other requests of this
@@ -185,9 +216,9 @@ impl Proxy {
         &self,
         endpoint: Endpoint,
         request: Box<Request<Body>>,
-        visit: Visit<'_>,
+        visit: &Visit<'_>,
         seen: &mut Seen,
-    ) -> Result<Response<AnswerBody>, Failure> {
+    ) -> Result<Reply, Failure> {
         let (endpoints, request_id) = (self.shared.endpoints.clone(), visit.request_id.clone());
         let (client, now) = (visit.client, visit.now);
         // What goes wrong on the way is logged with the request's id, at every level.
@@ -209,44 +240,14 @@ impl Proxy {
         };
         let (reply, found) = done.map_err(|_| Failure::Internal)?;
         *seen = found;
-        match reply? {
-            Reply::Answer(answer) => Ok(answer.map(AnswerBody::from)),
-            Reply::Forward(request) => {
-                self.ask_node(request, &Target::Elsewhere, visit, seen)
-                    .await
-            }
-        }
-    }
-
-    async fn ask_node(
-        &self,
-        mut request: Box<Request<Body>>,
-        target: &Target,
-        visit: Visit<'_>,
-        seen: &mut Seen,
-    ) -> Result<Response<AnswerBody>, Failure> {
-        let decision = self
-            .shared
-            .auth
-            .decide(
-                &mut request,
-                target,
-                (visit.client, &self.memo),
-                visit.now,
-                seen,
-            )
-            .await?;
-        match decision {
-            Decision::PassThrough => self.pass_through(request, visit.request_id).await,
-            Decision::Inject(injection) => self.inject(request, injection, visit).await,
-        }
+        reply
     }
 
     /// Tells the client, counts guesses, and records who was kept out.
     fn refuse(
         &self,
         failure: Failure,
-        visit: Visit<'_>,
+        visit: &Visit<'_>,
         reader: Reader,
         seen: &Seen,
     ) -> Response<Body> {

@@ -6,7 +6,11 @@ mod pool;
 pub use origin::Origin;
 pub use pool::Lease;
 
-use crate::body::{Body, BodyError, Continue, Outgoing};
+use crate::body::{BodyError, Continue, Outgoing};
+use futures_util::{
+    FutureExt,
+    future::{Either, ready},
+};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use pool::{Connection, Pool};
@@ -58,7 +62,7 @@ pub struct Answer {
 }
 
 /// Why a try failed, and the request if nothing of it was sent.
-type Failed = (hyper::Error, Option<Box<Request<Outgoing>>>);
+type Failed = (UpstreamError, Option<Box<Request<Outgoing>>>);
 
 /// How long a body waits for `100 Continue` before it is sent all the same: a server may
 /// ignore the expectation, and RFC 9110 section 10.1.1 forbids to wait for ever.
@@ -78,93 +82,105 @@ impl Upstream {
         self.origin.authority()
     }
 
-    /// Sends `request`, whose URI is in origin form and whose body `outgoing` makes ready, and
-    /// waits for the head of the answer as long as `sql_node.head_timeout` allows. Dropping the
-    /// future aborts the request: the SQL node sees the connection close and ends the query.
+    /// Sends `request`, whose URI is in origin form, at once if a connection is idle, and waits for
+    /// the head of the answer as long as `sql_node.head_timeout` allows. Dropping the future aborts
+    /// the request: the SQL node sees the connection close and ends the query.
     ///
     /// A request that a pooled connection turned out too stale to take, so that nothing of it
     /// was sent, is sent on a fresh one; no other request is repeated here.
     ///
     /// # Errors
     /// No connection, a broken one, or no head in time.
-    pub async fn send(
+    pub fn send(
         &self,
-        request: Box<Request<Body>>,
-        outgoing: impl FnOnce(Body) -> Outgoing,
-    ) -> Result<Answer, UpstreamError> {
-        let exchange = self.exchange(request, outgoing);
-        let answer = match self.origin.head_timeout() {
-            None => exchange.await?,
-            Some(limit) => Box::pin(timeout(limit, exchange)) // or it would be there twice
-                .await
-                .unwrap_or(Err(UpstreamError::HeadTimeout(limit)))?,
+        request: Request<Outgoing>,
+    ) -> impl Future<Output = Result<Answer, UpstreamError>> + Send {
+        let needs_a_clock = self.origin.head_timeout().is_some() || expects_continue(&request);
+        if !needs_a_clock && let Some(idle) = self.pool.take() {
+            // Nearly always, and so without an `async` block, which would hold all of it twice.
+            return Either::Left(
+                self.attempt(idle, request)
+                    .then(|tried| self.or_anew(tried)),
+            );
+        }
+        Either::Right(Box::pin(self.exchange(request)))
+    }
+
+    /// As [`send`](Self::send), whatever there is to wait for.
+    async fn exchange(&self, request: Request<Outgoing>) -> Result<Answer, UpstreamError> {
+        let exchange = async {
+            match self.pool.take() {
+                Some(idle) => self.or_anew(self.asked(idle, request).await).await,
+                None => self.exchange_anew(request).await,
+            }
         };
-        match answer.response.status() {
-            StatusCode::SWITCHING_PROTOCOLS => Err(UpstreamError::Switched),
-            _ => Ok(answer),
+        match self.origin.head_timeout() {
+            None => exchange.await,
+            Some(limit) => timeout(limit, exchange)
+                .await
+                .unwrap_or(Err(UpstreamError::HeadTimeout(limit))),
         }
     }
 
-    async fn exchange(
+    /// What a try brought; on a connection of its own if nothing of the request was sent.
+    fn or_anew(
         &self,
-        request: Box<Request<Body>>,
-        outgoing: impl FnOnce(Body) -> Outgoing,
-    ) -> Result<Answer, UpstreamError> {
-        let Some(pooled) = self.pool.take() else {
-            // Seldom, and large: a future of its own.
-            return Box::pin(self.exchange_anew(request.map(outgoing))).await;
-        };
-        match self.attempt(pooled, request.map(outgoing)).await {
-            Ok(answer) => Ok(answer),
-            Err((_, Some(unsent))) => Box::pin(self.exchange_anew(*unsent)).await,
-            Err((error, None)) => Err(blame(error)),
+        tried: Result<Answer, Failed>,
+    ) -> impl Future<Output = Result<Answer, UpstreamError>> + Send {
+        match tried {
+            Err((_, Some(unsent))) => Either::Right(Box::pin(self.exchange_anew(*unsent))),
+            Err((error, None)) => Either::Left(ready(Err(error))),
+            Ok(answer) => Either::Left(ready(Ok(answer))),
         }
     }
 
     /// On a connection of its own.
     async fn exchange_anew(&self, request: Request<Outgoing>) -> Result<Answer, UpstreamError> {
         let fresh = Connection::new(self.origin.connect().await?).await?;
-        let attempt = self.attempt(fresh, request).await;
-        attempt.map_err(|(error, _)| blame(error))
+        let tried = self.asked(fresh, request).await;
+        tried.map_err(|(error, _)| error)
+    }
+
+    /// One try, whose body is held until the SQL node asks for it, if the client waits for that;
+    /// or until the node has not asked in time.
+    async fn asked(
+        &self,
+        connection: Connection,
+        mut request: Request<Outgoing>,
+    ) -> Result<Answer, Failed> {
+        if !expects_continue(&request) {
+            return self.attempt(connection, request).await;
+        }
+        let signal = hold_body(&mut request);
+        let mut attempt = pin!(self.attempt(connection, request));
+        tokio::select! {
+            tried = &mut attempt => return tried,
+            () = sleep(CONTINUE_WAIT) => signal.give(),
+        }
+        attempt.await
     }
 
     /// One try on one connection; gives the request back if nothing of it was sent.
     fn attempt(
         &self,
         mut connection: Connection,
-        mut request: Request<Outgoing>,
-    ) -> impl Future<Output = Result<Answer, Failed>> {
-        let expected = hold_body(&mut request);
-        // Outside of the future, which would hold the request besides.
-        let response = connection.send(request);
-        async {
-            let response = match expected {
-                None => response.await,
-                Some(signal) => Box::pin(when_asked(response, signal)).await,
-            };
-            match response {
-                Ok(response) => Ok(Answer {
-                    response,
-                    lease: self.pool.lease(connection),
-                }),
-                Err(mut failed) => {
-                    let unsent = failed.take_message().map(Box::new);
-                    Err((failed.into_error(), unsent))
-                }
+        request: Request<Outgoing>,
+    ) -> impl Future<Output = Result<Answer, Failed>> + Send {
+        let sent = connection.send(request);
+        sent.map(move |response| match response {
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                Err((UpstreamError::Switched, None))
             }
-        }
+            Ok(response) => Ok(Answer {
+                response,
+                lease: self.pool.lease(connection),
+            }),
+            Err(mut failed) => {
+                let unsent = failed.take_message().map(Box::new);
+                Err((blame(failed.into_error()), unsent))
+            }
+        })
     }
-}
-
-/// The response to a request whose body is held until `signal` is given: by the SQL node, or here
-/// when it has not asked for the body in time.
-async fn when_asked<R>(response: impl Future<Output = R>, signal: Continue) -> R {
-    let mut response = pin!(response);
-    tokio::select! {
-        response = &mut response => return response,
-        () = sleep(CONTINUE_WAIT) => signal.give(),
-    }
-    response.await
 }
 
 /// Whose fault it is that an exchange failed.
@@ -176,16 +192,16 @@ fn blame(error: hyper::Error) -> UpstreamError {
     }
 }
 
-/// Holds the body of a request with `Expect: 100-continue` until the SQL node says
-/// `100 Continue`, so that the client, too, is asked for its body only then.
-fn hold_body(request: &mut Request<Outgoing>) -> Option<Continue> {
-    let expects = request
-        .headers()
-        .get(header::EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    if !expects || http_body::Body::is_end_stream(request.body()) {
-        return None;
-    }
+/// Whether the client waits to be asked for its body.
+fn expects_continue(request: &Request<Outgoing>) -> bool {
+    let expected = request.headers().get(header::EXPECT);
+    expected.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+        && !http_body::Body::is_end_stream(request.body())
+}
+
+/// Holds the body until the SQL node says `100 Continue`, so that the client, too, is asked for it
+/// only then.
+fn hold_body(request: &mut Request<Outgoing>) -> Continue {
     let signal = request.body_mut().hold();
     let given = signal.clone();
     hyper::ext::on_informational(request, move |response| {
@@ -193,5 +209,5 @@ fn hold_body(request: &mut Request<Outgoing>) -> Option<Continue> {
             given.give();
         }
     });
-    Some(signal)
+    signal
 }

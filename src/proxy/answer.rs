@@ -9,7 +9,7 @@ use crate::{
     upstream::Lease,
 };
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, Uri, Version, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
 use std::{
     future::poll_fn,
@@ -78,7 +78,7 @@ impl AnswerBody {
     /// Claims the length of an answer 304, which is that of the body not sent (RFC 9110 section
     /// 8.6): hyper writes a `Content-Length` there only beside a body that claims to be so long,
     /// and then asks that body for nothing.
-    pub(super) fn claim_length(&mut self, headers: &HeaderMap) {
+    fn claim_length(&mut self, headers: &HeaderMap) {
         let length = headers.get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         if let Some(length) = length {
@@ -212,9 +212,15 @@ impl Record {
         }
     }
 
-    /// Whether hyper would leave out the length of the answer. Over HTTP/2 it does not.
-    pub(super) fn needs_claim(&self) -> bool {
-        self.status == StatusCode::NOT_MODIFIED && self.version < Version::HTTP_2
+    /// The answer, its status noted, and its length claimed where hyper would leave it out.
+    pub(super) fn noted(&mut self, answer: Response<AnswerBody>) -> Response<AnswerBody> {
+        self.status = answer.status();
+        if self.status != StatusCode::NOT_MODIFIED || self.version == Version::HTTP_2 {
+            return answer;
+        }
+        let (head, mut body) = answer.into_parts();
+        body.claim_length(&head.headers);
+        Response::from_parts(head, body)
     }
 
     pub(super) fn client(&self) -> IpAddr {

@@ -68,11 +68,12 @@ impl Proxy {
     pub(super) async fn pass_through(
         &self,
         mut request: Box<Request<Body>>,
-        id: &RequestId,
+        visit: &Visit<'_>,
     ) -> Result<Response<AnswerBody>, Failure> {
+        let id = visit.request_id;
         self.prepare(&mut request, id);
         cookie::remove_ours(request.headers_mut());
-        let sent = self.upstream.send(request, outgoing).await;
+        let sent = self.upstream.send(request.map(outgoing)).await;
         sent.map(finish).map_err(|error| no_answer(&error, id))
     }
 
@@ -83,20 +84,18 @@ impl Proxy {
         &self,
         mut request: Box<Request<Body>>,
         injection: Injection,
-        visit: Visit<'_>,
+        visit: &Visit<'_>,
     ) -> Result<Response<AnswerBody>, Failure> {
         let headers = request.headers_mut();
         headers.remove(header::COOKIE);
         headers.remove(header::PROXY_AUTHORIZATION);
         let mut copy = Repeatable::of(&request);
         self.credit(&mut request, &injection, visit.request_id);
-        let sent = self
-            .upstream
-            .send(request, |body| copy.keeping(outgoing(body)));
-        let answer = sent.await;
-        let answer = answer.map_err(|error| no_answer(&error, visit.request_id))?;
-        let (answer, is_refused) = look_for_refusal(answer).await?;
-        match is_refused {
+        let request = request.map(|body| copy.keeping(outgoing(body)));
+        let sent = self.upstream.send(request).await;
+        let answer = sent.map_err(|error| no_answer(&error, visit.request_id))?;
+        let mut answer = without_cookies(finish(answer));
+        match is_refusal(&mut answer).await? {
             false => Ok(answer),
             // Seldom, and large: a future of its own.
             true => Box::pin(self.repeat(answer, copy, injection, visit)).await,
@@ -109,7 +108,7 @@ impl Proxy {
         refusal: Response<AnswerBody>,
         copy: Repeatable,
         injection: Injection,
-        visit: Visit<'_>,
+        visit: &Visit<'_>,
     ) -> Result<Response<AnswerBody>, Failure> {
         let request = copy.whole();
         let renewed = self.shared.auth.renew(injection, visit.now).await;
@@ -118,7 +117,7 @@ impl Proxy {
         };
         drop(refusal); // and with it, its connection
         self.credit(&mut request, &renewed, visit.request_id);
-        let sent = self.upstream.send(request, outgoing).await;
+        let sent = self.upstream.send(request.map(outgoing)).await;
         let answer = sent.map_err(|error| no_answer(&error, visit.request_id))?;
         Ok(without_cookies(finish(answer)))
     }
@@ -151,18 +150,15 @@ fn frame_body<B: http_body::Body>(request: &mut Request<B>) {
     }
 }
 
-/// The answer as the client gets it, and whether it refuses the injected token: by its HTTP
-/// status, or by Ocient's, which may come with any.
-async fn look_for_refusal(answer: Answer) -> Result<(Response<AnswerBody>, bool), Failure> {
-    let is_unauthorized = answer.response.status() == StatusCode::UNAUTHORIZED;
-    if is_unauthorized || !is_envelope(&answer.response) {
-        return Ok((without_cookies(finish(answer)), is_unauthorized));
+/// Whether the answer refuses the injected token: by its HTTP status, or by Ocient's, which may
+/// come with any.
+async fn is_refusal(answer: &mut Response<AnswerBody>) -> Result<bool, Failure> {
+    if answer.status() == StatusCode::UNAUTHORIZED || !is_envelope(answer) {
+        return Ok(answer.status() == StatusCode::UNAUTHORIZED);
     }
-    let mut answer = without_cookies(finish(answer));
     let whole = answer.body_mut().read_ahead(ENVELOPE_WAIT).await;
     let whole = whole.map_err(|_| Failure::NodeBroke)?;
-    let is_refused = whole.is_some_and(|whole| refuses_token(&whole));
-    Ok((answer, is_refused))
+    Ok(whole.is_some_and(|whole| refuses_token(&whole)))
 }
 
 /// Whether an envelope's status says so. Most answers hold none of the numbers, so that a search
