@@ -121,7 +121,13 @@ impl Routes {
             Some(endpoint) => return Route::Ours(endpoint),
             None => {}
         }
-        // Nearly every path can be misread by its case alone, which costs next to nothing.
+        // Nearly always: then its case alone can be misread, that of a callback.
+        if spelling::is_plain(path) {
+            return match self.is_callback_in_any_case(&normal) {
+                true => Route::Ambiguous,
+                false => Route::SqlNode(target(path)),
+            };
+        }
         let lower = path.to_ascii_lowercase();
         let lax = match spelling::is_plain(&lower) {
             true => vec![spelling::normalise(&lower).into_owned()],
@@ -159,8 +165,12 @@ impl Routes {
 
     /// `reading` is lower-case.
     fn endpoint_in_any_case(&self, reading: &str) -> bool {
+        self.endpoint(reading).is_some() || self.is_callback_in_any_case(reading)
+    }
+
+    fn is_callback_in_any_case(&self, reading: &str) -> bool {
         let mut callbacks = self.callbacks.iter().chain(&self.connection_callbacks);
-        self.endpoint(reading).is_some() || callbacks.any(|path| path.eq_ignore_ascii_case(reading))
+        callbacks.any(|path| path.eq_ignore_ascii_case(reading))
     }
 }
 

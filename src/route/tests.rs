@@ -109,6 +109,18 @@ fn spellings_that_only_a_laxer_reader_follows_are_ambiguous() {
 }
 
 #[test]
+fn a_callback_in_capitals_is_nobodys_in_small_letters() {
+    let routes = Routes::new(["/Sign/In"]).with_connections(["/Link"]);
+    for path in ["/sign/in", "/sign/in/", "/SIGN/IN", "/link", "/LINK"] {
+        assert_eq!(routes.classify(path), Route::Ambiguous, "{path}");
+    }
+    for path in ["/sign", "/sign/in/x", "/links"] {
+        let elsewhere = Route::SqlNode(Target::Elsewhere);
+        assert_eq!(routes.classify(path), elsewhere, "{path}");
+    }
+}
+
+#[test]
 fn every_other_path_is_the_sql_nodes() {
     for path in [
         "/",
