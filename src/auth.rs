@@ -335,7 +335,7 @@ impl Authenticator {
         let found = verified.identity(&token, (number, provider), turns, now);
         let found = found.await?;
         seen.cache_hit = Some(found.known_by.is_some());
-        let bearer = Arc::new(Bearer::new(found.identity, token));
+        let bearer = Arc::new(Bearer::new(found.proven, token));
         // From its second request on: many tokens never have one.
         if let Some(keys) = found.known_by {
             let basis = Basis {

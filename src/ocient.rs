@@ -4,6 +4,7 @@ mod slot;
 mod token;
 
 pub use node::{OcientError, TokenEndpoints};
+pub use slot::Slot;
 pub use token::OcientToken;
 
 use crate::{
@@ -14,16 +15,16 @@ use crate::{
 };
 use aws_lc_rs::digest::{Context, SHA256};
 use moka::{policy::EvictionPolicy, sync::Cache};
-use slot::Slot;
 use std::{
     collections::HashSet,
     fmt,
+    hash::{Hash, Hasher},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::runtime::Handle;
 
-/// What an Ocient token is kept under: whose it is and for which database.
+/// What an Ocient token is kept under that has no other place: whose it is, for which database.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenKey {
     owner: [u8; 32],
@@ -92,8 +93,27 @@ pub struct Ready {
 pub struct OcientTokens {
     node: Arc<TokenEndpoints>,
     slots: Cache<TokenKey, Arc<Slot>>,
-    obtaining: SingleFlight<TokenKey, Result<Arc<OcientToken>, Arc<OcientError>>>,
+    obtaining: SingleFlight<BySlot, Result<Arc<OcientToken>, Arc<OcientError>>>,
     telemetry: Telemetry,
+}
+
+/// A slot as a key: the same as that very slot, which is held, so that no other one can come to
+/// its place in memory.
+#[derive(Clone, Debug)]
+struct BySlot(Arc<Slot>);
+
+impl PartialEq for BySlot {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for BySlot {}
+
+impl Hash for BySlot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
 }
 
 /// A token nobody has asked for in a day has ended long ago.
@@ -114,48 +134,46 @@ impl OcientTokens {
         }
     }
 
-    /// The token of `key` if it is known and good at `now`, without waiting. From half its
-    /// life on, one caller every ten seconds is told to have it [renewed](Self::renew).
-    pub fn ready(&self, key: TokenKey, now: SystemTime) -> Option<Ready> {
-        self.slots.get(&key)?.ready(now)
+    /// The slot of `key`; an empty one if there was none.
+    pub fn slot(&self, key: TokenKey) -> Arc<Slot> {
+        self.slots.get_with(key, Arc::default)
     }
 
-    /// Has `old`, the token of `key`, renewed in the background.
+    /// Has `old`, the token of `slot`, renewed in the background.
     pub fn renew(
         &self,
-        key: TokenKey,
+        slot: &Arc<Slot>,
         application: Application,
         old: Arc<OcientToken>,
         now: SystemTime,
     ) {
-        drop(self.start(key, application, Some(old), now));
+        drop(self.start(slot, application, Some(old), now));
     }
 
-    /// The token of `key`, obtained now if need be, once for all who wait.
+    /// The token of `slot`, obtained now if need be, once for all who wait.
     ///
     /// # Errors
     /// The SQL node's refusal, or that it cannot be asked.
     pub async fn token(
         &self,
-        key: TokenKey,
+        slot: &Arc<Slot>,
         application: impl Fn() -> Application,
         now: SystemTime,
     ) -> Result<Arc<OcientToken>, Arc<OcientError>> {
-        if let Some(Ready { token, is_due }) = self.ready(key, now) {
+        if let Some(Ready { token, is_due }) = slot.ready(now) {
             if is_due {
-                self.renew(key, application(), token.clone(), now);
+                self.renew(slot, application(), token.clone(), now);
             }
             return Ok(token);
         }
-        let slot = self.slots.get(&key);
-        if let Some(refusal) = slot.and_then(|slot| slot.refusal(now)) {
+        if let Some(refusal) = slot.refusal(now) {
             return Err(refusal);
         }
-        let old = self.slots.get(&key).and_then(|slot| slot.token());
+        let old = slot.token();
         if let Some(token) = old.as_ref().filter(|token| !token.is_expired(now)) {
             return Ok(token.clone()); // obtained between the two looks: not one to be renewed
         }
-        self.start(key, application(), old, now)
+        self.start(slot, application(), old, now)
             .await
             .unwrap_or_else(|| Err(Arc::new(OcientError::Interrupted)))
     }
@@ -173,20 +191,6 @@ impl OcientTokens {
         }
     }
 
-    /// Puts a token that a session kept across a restart in its place, unless there was one
-    /// of `key` already: that was newer, and if it is forgotten, so is the session's.
-    pub fn adopt(&self, key: TokenKey, token: Arc<OcientToken>) {
-        let slot = || Arc::new(Slot::of(token));
-        self.slots.get_with(key, slot);
-    }
-
-    /// Forgets `refused`, which the SQL node did not take; a newer one stays. False: that has
-    /// happened too often lately, and another one would be of no use either.
-    pub fn forget(&self, key: TokenKey, refused: &Arc<OcientToken>, now: SystemTime) -> bool {
-        let slot = self.slots.get(&key);
-        slot.is_none_or(|slot| slot.forget(refused, now))
-    }
-
     /// Forgets whatever `key` has: its session has ended.
     pub fn drop_key(&self, key: TokenKey) {
         self.slots.invalidate(&key);
@@ -200,31 +204,28 @@ impl OcientTokens {
         }
     }
 
-    fn slot(&self, key: TokenKey) -> Arc<Slot> {
-        self.slots.get_with(key, Arc::default)
-    }
-
     fn start(
         &self,
-        key: TokenKey,
+        slot: &Arc<Slot>,
         application: Application,
         old: Option<Arc<OcientToken>>,
         now: SystemTime,
     ) -> impl Future<Output = Option<Result<Arc<OcientToken>, Arc<OcientError>>>> + use<> {
-        let this = self.clone();
-        let work = move || async move { this.obtain(key, application, old, now).await };
-        self.obtaining.run(key, work)
+        let (this, own) = (self.clone(), slot.clone());
+        let work = move || async move { this.obtain(&own, application, old, now).await };
+        self.obtaining.run(BySlot(slot.clone()), work)
     }
 
-    /// Renews `old`, which may have ended, or obtains a first token; keeps what comes of it.
+    /// Renews `old`, which may have ended, or obtains a first token; keeps what comes of it, also
+    /// where nobody but those who wait has the slot any more.
     async fn obtain(
         &self,
-        key: TokenKey,
+        slot: &Slot,
         application: Application,
         old: Option<Arc<OcientToken>>,
         now: SystemTime,
     ) -> Result<Arc<OcientToken>, Arc<OcientError>> {
-        let known = self.slot(key).token();
+        let known = slot.token();
         let is_newer = |token: &Arc<OcientToken>| {
             !token.is_expired(now) && !old.as_ref().is_some_and(|old| Arc::ptr_eq(old, token))
         };
@@ -249,7 +250,7 @@ impl OcientTokens {
                 .map_err(Arc::new),
         };
         self.audit(&application, obtained.as_ref().err(), now);
-        self.slot(key).keep(&obtained, now);
+        slot.keep(&obtained, now);
         obtained
     }
 

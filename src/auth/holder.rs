@@ -3,16 +3,13 @@ use super::{Authenticator, Granted, SignedIn, verified::key_of};
 use crate::{
     config::CredentialMode,
     failure::Failure,
-    ocient::{Application, OcientError, OcientToken, Proof, Ready, TokenKey},
+    ocient::{Application, OcientError, OcientToken, Proof, Ready, Slot, TokenKey},
     oidc::Identity,
     secret::Secret,
     session::Session,
     telemetry::chain,
 };
-use std::{
-    sync::{Arc, OnceLock},
-    time::SystemTime,
-};
+use std::{sync::Arc, time::SystemTime};
 
 /// Whoever holds a credential that was found good. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -23,28 +20,44 @@ pub(super) enum Holder {
     Bearer(Arc<Bearer>),
 }
 
+/// Who a provider token proves its bearer to be. The cache that knows the token keeps it.
+#[derive(Clone, Debug)]
+pub(super) struct Proven {
+    pub(super) identity: Arc<Identity>,
+    /// Of the Ocient token for the database that was asked for first with it: of most provider
+    /// tokens the only one, so that it costs no entry of another cache.
+    pub(super) slot: Arc<Slot>,
+}
+
+impl Proven {
+    /// `before`: what the same token proved when it was judged last. Its Ocient token is still
+    /// good, else a change of keys would be a flood of exchanges.
+    pub(super) fn new(identity: Identity, before: Option<Self>) -> Self {
+        let is_same = |it: &Self| {
+            it.identity.issuer() == identity.issuer() && it.identity.subject() == identity.subject()
+        };
+        Self {
+            slot: before.filter(is_same).map(|it| it.slot).unwrap_or_default(),
+            identity: Arc::new(identity),
+        }
+    }
+}
+
 /// A provider token that was found good.
 #[derive(Debug)]
 pub(super) struct Bearer {
-    identity: Arc<Identity>,
+    proven: Proven,
     token: Secret,
-    /// What its Ocient token is kept under, for the grant that was looked up first: of one
-    /// token, most often the only one.
-    key: OnceLock<(Granted, TokenKey)>,
 }
 
 impl Bearer {
-    /// Of `token`, which speaks of `identity`.
-    pub(super) fn new(identity: Arc<Identity>, token: Secret) -> Self {
-        Self {
-            identity,
-            token,
-            key: OnceLock::new(),
-        }
+    /// Of `token`, which has proven this.
+    pub(super) fn new(proven: Proven, token: Secret) -> Self {
+        Self { proven, token }
     }
 
     pub(super) fn identity(&self) -> &Identity {
-        &self.identity
+        &self.proven.identity
     }
 
     pub(super) fn token(&self) -> &Secret {
@@ -56,7 +69,7 @@ impl Holder {
     pub(super) fn identity(&self) -> &Identity {
         match self {
             Self::Session(session) => &session.record.identity,
-            Self::Bearer(bearer) => &bearer.identity,
+            Self::Bearer(bearer) => bearer.identity(),
         }
     }
 
@@ -73,7 +86,7 @@ impl Holder {
 #[derive(Debug)]
 pub struct Injection {
     token: Arc<OcientToken>,
-    key: TokenKey,
+    slot: Arc<Slot>,
     holder: Holder,
     granted: Granted,
 }
@@ -93,22 +106,22 @@ impl Authenticator {
         granted: Granted,
         now: SystemTime,
     ) -> Result<Injection, Failure> {
-        let key = self.key(&holder, &granted)?;
-        let token = match self.0.tokens.ready(key, now) {
+        let slot = self.slot(&holder, &granted)?;
+        let token = match slot.ready(now) {
             Some(Ready { token, is_due }) => {
                 if is_due {
                     let application = self.application(&holder, &granted)?;
-                    self.0.tokens.renew(key, application, token.clone(), now);
+                    self.0.tokens.renew(&slot, application, token.clone(), now);
                 }
                 token
             }
             // Seldom, and large: a future of its own.
-            None => Box::pin(self.obtain(&holder, &granted, key, now)).await?,
+            None => Box::pin(self.obtain(&holder, &granted, &slot, now)).await?,
         };
         self.keep(&holder, &token, now);
         Ok(Injection {
             token,
-            key,
+            slot,
             holder,
             granted,
         })
@@ -118,12 +131,12 @@ impl Authenticator {
         &self,
         holder: &Holder,
         granted: &Granted,
-        key: TokenKey,
+        slot: &Arc<Slot>,
         now: SystemTime,
     ) -> Result<Arc<OcientToken>, Failure> {
         let application = self.application(holder, granted)?;
-        self.restore(holder, key);
-        let token = self.0.tokens.token(key, || application.clone(), now).await;
+        self.restore(holder, slot);
+        let token = self.0.tokens.token(slot, || application.clone(), now).await;
         token.map_err(|error| self.refusal(holder, &error))
     }
 
@@ -136,13 +149,13 @@ impl Authenticator {
         refused: Injection,
         now: SystemTime,
     ) -> Result<Option<Injection>, Failure> {
-        let tokens = &self.0.tokens;
-        if !tokens.forget(refused.key, &refused.token, now) {
+        if !refused.slot.forget(&refused.token, now) {
             return Ok(None);
         }
         let application = self.application(&refused.holder, &refused.granted)?;
-        let token = tokens.token(refused.key, || application.clone(), now).await;
-        let token = token.map_err(|error| Failure::from(&*error))?;
+        let tokens = &self.0.tokens;
+        let token = tokens.token(&refused.slot, || application.clone(), now);
+        let token = token.await.map_err(|error| Failure::from(&*error))?;
         Ok(Some(Injection { token, ..refused }))
     }
 
@@ -156,35 +169,25 @@ impl Authenticator {
         }
     }
 
-    /// What the token is kept under.
-    fn key(&self, holder: &Holder, granted: &Granted) -> Result<TokenKey, Failure> {
-        let Holder::Bearer(bearer) = holder else {
-            return self.new_key(holder, granted);
-        };
-        match bearer.key.get() {
-            Some((first, key)) if first == granted => Ok(*key),
-            _ => {
-                let key = self.new_key(holder, granted)?;
-                let _first_only = bearer.key.set((granted.clone(), key));
-                Ok(key)
-            }
-        }
-    }
-
-    /// An account's token is shared by everybody who may use the account; an exchanged one
-    /// belongs to its session or provider token alone.
-    fn new_key(&self, holder: &Holder, granted: &Granted) -> Result<TokenKey, Failure> {
-        let database = granted.database().as_bytes();
-        Ok(match (self.0.mode, holder) {
+    /// Where the token is kept. An account's is shared by everybody who may use the account; an
+    /// exchanged one belongs to its session or provider token alone.
+    fn slot(&self, holder: &Holder, granted: &Granted) -> Result<Arc<Slot>, Failure> {
+        let database = granted.database();
+        let key = match (self.0.mode, holder) {
             (CredentialMode::Login, _) => {
                 let account = granted.account().ok_or(Failure::NotGranted)?;
-                TokenKey::of(&[b"account", account.as_bytes(), database])
+                TokenKey::of(&[b"account", account.as_bytes(), database.as_bytes()])
             }
             (CredentialMode::Exchange, Holder::Session(session)) => session_key(session),
             (CredentialMode::Exchange, Holder::Bearer(bearer)) => {
-                TokenKey::owned_by(key_of(&bearer.token), &[b"token", database])
+                let own = &bearer.proven.slot;
+                if own.is_for(database) {
+                    return Ok(own.clone());
+                }
+                TokenKey::owned_by(key_of(&bearer.token), &[b"token", database.as_bytes()])
             }
-        })
+        };
+        Ok(self.0.tokens.slot(key))
     }
 
     fn application(&self, holder: &Holder, granted: &Granted) -> Result<Application, Failure> {
@@ -219,11 +222,11 @@ impl Authenticator {
     }
 
     /// Gives a session its Ocient token back after a restart.
-    fn restore(&self, holder: &Holder, key: TokenKey) {
+    fn restore(&self, holder: &Holder, slot: &Slot) {
         if let (CredentialMode::Exchange, Holder::Session(session)) = (self.0.mode, holder)
             && let Some(stored) = session.record.stored_token()
         {
-            self.0.tokens.adopt(key, Arc::new(stored));
+            slot.adopt(Arc::new(stored));
         }
     }
 

@@ -3,7 +3,7 @@ use super::{
     Authenticator, Fresh, Throttle, WINDOW,
     credential::is_bearer_token,
     ended::Ended,
-    holder::{Bearer, Holder},
+    holder::{Bearer, Holder, Proven},
     verified::{TokenDigest, key_of},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     telemetry::chain,
 };
 use aws_lc_rs::digest::{Context, SHA256};
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{
     collections::HashSet,
     net::IpAddr,
@@ -27,8 +27,8 @@ use tokio::runtime::Handle;
 /// SHA-256 of a provider's name and a token.
 type Question = [u8; 32];
 
-/// What a provider said: an active token's identity, or `None`.
-type Answer = Option<Arc<Identity>>;
+/// What a provider said: what an active token proves, or `None`.
+type Answer = Option<Proven>;
 
 /// What providers said of opaque tokens. Facts, not decisions.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub(super) struct Opaque {
 
 #[derive(Clone, Debug)]
 struct Active {
-    identity: Arc<Identity>,
+    proven: Proven,
     /// Of the token, for what was obtained with it.
     token: TokenDigest,
     /// When its provider last told the person's name and groups.
@@ -67,7 +67,9 @@ impl Opaque {
         Self {
             active: Cache::builder()
                 .max_capacity(capacity)
-                .time_to_live(REMEMBERED)
+                // The newest is never the one left out, and with it its Ocient token.
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_idle(REMEMBERED)
                 .build(),
             inactive: Cache::builder()
                 .max_capacity(MAX_INACTIVE)
@@ -86,9 +88,9 @@ impl Opaque {
     fn known(&self, question: &Question, now: SystemTime) -> Option<Result<Answer, Failure>> {
         if let Some(active) = self.active.get(question)
             && now < active.until
-            && !self.ended.covers(&active.identity, now)
+            && !self.ended.covers(&active.proven.identity, now)
         {
-            return Some(Ok(Some(active.identity)));
+            return Some(Ok(Some(active.proven)));
         }
         let inactive = self.inactive.get(question)?;
         Some(inactive.map(|()| None))
@@ -97,7 +99,9 @@ impl Opaque {
     /// Forgets the active tokens of everybody who is meant; their digests.
     pub(super) fn forget(&self, is_meant: impl Fn(&Identity) -> bool) -> HashSet<TokenDigest> {
         let known = self.active.iter();
-        let meant: Vec<_> = known.filter(|(_, it)| is_meant(&it.identity)).collect();
+        let meant: Vec<_> = known
+            .filter(|(_, it)| is_meant(&it.proven.identity))
+            .collect();
         for (question, _) in &meant {
             self.active.invalidate(&**question);
         }
@@ -154,7 +158,7 @@ impl Opaque {
             Ok(Some(proof)) => {
                 let completing = self.completed(question, proof, provider, token, now);
                 let (identity, named_at) = completing.await?;
-                self.found_active(question, token, (Arc::new(identity), named_at), now)
+                self.found_active(question, token, (identity, named_at), now)
             }
             Ok(None) => {
                 self.inactive.insert(question, Ok(()));
@@ -185,7 +189,7 @@ impl Opaque {
         let known = self.active.get(&question);
         let known = known.filter(|known| now < known.named_at + NAMED);
         if let (Proof::Lacking(lacking), Some(known)) = (&proof, known)
-            && let Some(identity) = lacking.named_like(&known.identity)
+            && let Some(identity) = lacking.named_like(&known.proven.identity)
         {
             return Ok((identity, known.named_at));
         }
@@ -204,19 +208,22 @@ impl Opaque {
         &self,
         question: Question,
         token: &Secret,
-        (identity, named_at): (Arc<Identity>, SystemTime),
+        (identity, named_at): (Identity, SystemTime),
         now: SystemTime,
     ) -> Result<Answer, Failure> {
+        let before = self.active.get(&question).map(|active| active.proven);
+        let proven = Proven::new(identity, before);
+        let identity = &proven.identity;
         let active = Active {
-            identity: identity.clone(),
+            proven: proven.clone(),
             token: key_of(token),
             named_at,
             until: identity.expires_at().min(now + LONGEST),
         };
         self.active.insert(question, active);
         // After it is in the cache: a logout that is remembered later finds it there.
-        if !self.ended.covers(&identity, now) {
-            return Ok(Some(identity));
+        if !self.ended.covers(identity, now) {
+            return Ok(Some(proven));
         }
         self.active.invalidate(&question);
         let failure = Failure::Token(TokenFault::SignedOut);
@@ -248,7 +255,7 @@ impl Authenticator {
         is_meant: impl Fn(&Provider) -> bool,
         client: IpAddr,
         now: SystemTime,
-    ) -> Result<Option<(Arc<Identity>, bool)>, Failure> {
+    ) -> Result<Option<(Proven, bool)>, Failure> {
         let opaque = &self.0.opaque;
         let (mut failure, mut was_known, mut is_new) = (None, true, false);
         let introspects = |one: &&Arc<Provider>| one.introspects() && is_meant(one);
@@ -265,7 +272,7 @@ impl Authenticator {
                 }
             };
             match answer {
-                Ok(Some(identity)) => return Ok(Some((identity, was_known))),
+                Ok(Some(proven)) => return Ok(Some((proven, was_known))),
                 Ok(None) => {}
                 Err(error) if is_final(&error) => return Err(error),
                 Err(error) => failure = failure.or(Some(error)),
@@ -301,8 +308,8 @@ impl Authenticator {
         now: SystemTime,
     ) -> Result<Option<(Holder, bool)>, Failure> {
         let found = self.introspected(&token, |_| true, client, now).await?;
-        Ok(found.map(|(identity, was_known)| {
-            let bearer = Bearer::new(identity, token);
+        Ok(found.map(|(proven, was_known)| {
+            let bearer = Bearer::new(proven, token);
             (Holder::Bearer(Arc::new(bearer)), was_known)
         }))
     }
@@ -339,9 +346,9 @@ impl Authenticator {
             return Err(Failure::Token(TokenFault::Malformed));
         }
         let found = self.introspected(&token, is_meant, client, now).await?;
-        let (identity, _) = found.ok_or(Failure::Token(TokenFault::Inactive))?;
+        let (proven, _) = found.ok_or(Failure::Token(TokenFault::Inactive))?;
         Ok(Fresh {
-            identity: (*identity).clone(),
+            identity: (*proven.identity).clone(),
             proof: token,
             refresh_token: None,
         })

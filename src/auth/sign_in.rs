@@ -72,8 +72,9 @@ impl Authenticator {
         let mut exchanged = None;
         if self.0.mode == CredentialMode::Exchange {
             let (key, application) = sign_in_application(&record);
-            let token = self.0.tokens.token(key, || application.clone(), now).await;
-            let token = token.map_err(|error| Failure::from(&*error))?;
+            let slot = self.0.tokens.slot(key);
+            let token = self.0.tokens.token(&slot, || application.clone(), now);
+            let token = token.await.map_err(|error| Failure::from(&*error))?;
             self.0.tokens.drop_key(key); // it is the session's from now on
             record = record.with_token(&token);
             exchanged = Some(token);
@@ -88,7 +89,7 @@ impl Authenticator {
             return Err(ended);
         }
         if let Some(token) = exchanged {
-            self.0.tokens.adopt(session_key(&created.1), token);
+            self.0.tokens.slot(session_key(&created.1)).adopt(token);
         }
         Ok(created)
     }

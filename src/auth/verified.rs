@@ -1,5 +1,5 @@
 //! Provider tokens that were verified, and lately refused ones. Facts, not decisions.
-use super::{ended::Ended, throttle::Turns};
+use super::{ended::Ended, holder::Proven, throttle::Turns};
 use crate::{
     failure::Failure,
     oidc::{Expect, Identity, KeysVersion, OidcError, Proof, Provider, TokenFault},
@@ -8,7 +8,7 @@ use crate::{
     telemetry::chain,
 };
 use aws_lc_rs::digest::{Context, SHA256, digest};
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{
     collections::HashSet,
     sync::{
@@ -30,7 +30,7 @@ type Judged = (usize, TokenDigest);
 pub(super) struct Verified {
     good: Cache<Judged, Known>,
     bad: Cache<Judged, Failure>,
-    verifying: SingleFlight<Judged, Result<Arc<Identity>, Failure>>,
+    verifying: SingleFlight<Judged, Result<Proven, Failure>>,
     ended: Ended,
     /// How often good tokens were forgotten.
     forgotten: Arc<AtomicU64>,
@@ -40,19 +40,20 @@ pub(super) struct Verified {
 /// again, since its key may have been withdrawn.
 #[derive(Clone, Debug)]
 struct Known {
-    identity: Arc<Identity>,
+    proven: Proven,
     keys: KeysVersion,
+    judged_at: SystemTime,
 }
 
 /// Refused tokens remembered at most. They have a cache of their own, so that garbage cannot
 /// push out good entries; pushing out garbage costs a verification each.
 const MAX_REFUSED: u64 = 10_000;
 
-/// An identity, and whether it was known already.
+/// What a token proves, and whether that was known already.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     /// Who it is.
-    pub(super) identity: Arc<Identity>,
+    pub(super) proven: Proven,
     /// The keys it was verified by, if that was done earlier.
     pub(super) known_by: Option<KeysVersion>,
 }
@@ -68,7 +69,9 @@ impl Verified {
         Self {
             good: Cache::builder()
                 .max_capacity(capacity)
-                .time_to_live(LONGEST)
+                // The newest is never the one left out, and with it its Ocient token.
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_idle(UNUSED)
                 .build(),
             bad: Cache::builder()
                 .max_capacity(MAX_REFUSED)
@@ -95,12 +98,12 @@ impl Verified {
     ) -> Result<Found, Failure> {
         let key = (number, key_of(token));
         if let Some(known) = self.good.get(&key) {
-            if known.identity.is_expired(now) {
+            if known.proven.identity.is_expired(now) {
                 return Err(Failure::Token(TokenFault::Expired));
             }
-            if provider.keys_version() == Some(known.keys) {
+            if known.is_fresh(now) && provider.judges_by(&known.keys) {
                 return Ok(Found {
-                    identity: known.identity,
+                    proven: known.proven,
                     known_by: Some(known.keys),
                 });
             }
@@ -114,13 +117,10 @@ impl Verified {
             this.verify(key, &provider, &token, turns.as_deref(), now)
                 .await
         };
-        let identity = self
-            .verifying
-            .run(key, work)
-            .await
-            .unwrap_or(Err(Failure::Internal))?;
+        let verifying = self.verifying.run(key, work);
+        let proven = verifying.await.unwrap_or(Err(Failure::Internal))?;
         Ok(Found {
-            identity,
+            proven,
             known_by: None,
         })
     }
@@ -149,7 +149,7 @@ impl Verified {
             // It is an access token then, and good as a bearer's: asked once for all its uses.
             Ok((Proof::Lacking(_), _)) => {
                 let found = self.identity(token, (number, provider), || None, now);
-                found.await.map(|found| (*found.identity).clone())
+                found.await.map(|found| (*found.proven.identity).clone())
             }
             Err(error) => {
                 tracing::info!(error = chain(&error), "token refused");
@@ -163,7 +163,7 @@ impl Verified {
         let meant = self
             .good
             .iter()
-            .filter(|(_, known)| is_meant(&known.identity));
+            .filter(|(_, known)| is_meant(&known.proven.identity));
         let meant: HashSet<_> = meant.map(|(key, _)| *key).collect();
         for key in &meant {
             self.good.invalidate(key);
@@ -186,8 +186,8 @@ impl Verified {
         let meant = self
             .good
             .iter()
-            .filter(move |(_, known)| is_meant(&known.identity));
-        meant.map(|(_, known)| known.identity.expires_at())
+            .filter(move |(_, known)| is_meant(&known.proven.identity));
+        meant.map(|(_, known)| known.proven.identity.expires_at())
     }
 
     async fn verify(
@@ -197,39 +197,41 @@ impl Verified {
         token: &Secret,
         turns: Option<&Semaphore>,
         now: SystemTime,
-    ) -> Result<Arc<Identity>, Failure> {
+    ) -> Result<Proven, Failure> {
         let judged = provider.verify_by_keys(token, Expect::Bearer, now, turns);
         let (proof, keys) = judged.await.map_err(|error| self.refuse(key, &error))?;
-        let identity = self.completed(key, proof, provider, token).await?;
-        let identity = Arc::new(identity);
+        let before = self.good.get(&key);
+        let fresh = before.as_ref().filter(|before| before.is_fresh(now));
+        let identity = self.completed((key, fresh), proof, provider, token).await?;
+        let proven = Proven::new(identity, before.map(|before| before.proven));
         let known = Known {
-            identity: identity.clone(),
+            proven: proven.clone(),
             keys,
+            judged_at: now,
         };
         self.good.insert(key, known);
         // After it is in the cache: a logout that is remembered later finds it there.
-        if self.ended.covers(&identity, now) {
+        if self.ended.covers(&proven.identity, now) {
             self.good.invalidate(&key);
             let failure = Failure::Token(TokenFault::SignedOut);
             self.bad.insert(key, failure.clone());
             return Err(failure);
         }
-        Ok(identity)
+        Ok(proven)
     }
 
     /// The identity with what userinfo says, if the token lacks something. What was said of it
-    /// when it was judged by older keys still counts, so that a change of keys is no flood of
+    /// when it was judged before, by older keys, still counts, so that a change of keys is no flood of
     /// questions; and a provider that does not answer is not asked again at once.
     async fn completed(
         &self,
-        key: Judged,
+        (key, before): (Judged, Option<&Known>),
         proof: Proof,
         provider: &Provider,
         token: &Secret,
     ) -> Result<Identity, Failure> {
-        let known = self.good.get(&key);
-        if let (Proof::Lacking(lacking), Some(known)) = (&proof, known)
-            && let Some(identity) = lacking.named_like(&known.identity)
+        if let (Proof::Lacking(lacking), Some(before)) = (&proof, before)
+            && let Some(identity) = lacking.named_like(&before.proven.identity)
         {
             return Ok(identity);
         }
@@ -258,8 +260,17 @@ fn is_the_tokens_fault(failure: &Failure) -> bool {
     matches!(failure, Failure::Token(fault) if *fault != TokenFault::UnknownKey)
 }
 
-/// Bounds memory alone: a token that lives longer is verified again once a day.
+impl Known {
+    fn is_fresh(&self, now: SystemTime) -> bool {
+        now < self.judged_at + LONGEST
+    }
+}
+
+/// A token that lives longer is judged again once a day, and what it lacks asked for again.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// A token that nobody has shown in a day has most often ended, or is never shown again.
+const UNUSED: Duration = Duration::from_secs(24 * 3600);
 
 /// The key of a token's refusal as one kind of token: as another kind it may be good.
 fn key_as(token: &Secret, provider: &Provider, expect: Expect<'static>) -> TokenDigest {
@@ -277,3 +288,6 @@ pub(super) fn key_of(token: &Secret) -> TokenDigest {
     key.copy_from_slice(digest(&SHA256, token.expose().as_bytes()).as_ref());
     key
 }
+
+#[cfg(test)]
+mod tests;

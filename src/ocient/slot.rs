@@ -1,18 +1,22 @@
-//! `Slot`: what is known for one key, a token or why there is none.
+//! `Slot`: where one Ocient token is kept, or why there is none.
 use super::{OcientError, OcientToken, Ready};
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
 
-/// What is known for one key.
+/// Where one Ocient token is kept, by whoever knows whose it is.
 #[derive(Debug, Default)]
-pub(super) struct Slot(Mutex<State>);
+pub struct Slot {
+    /// The database that was asked for first; not set where the slot's key names it.
+    database: OnceLock<Arc<str>>,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
     token: Option<Arc<OcientToken>>,
-    /// Most keys have none, and a hundred thousand of them are kept: beside the rest.
+    /// Most slots have none, and a hundred thousand of them are kept: beside the rest.
     trouble: Option<Box<Trouble>>,
 }
 
@@ -30,7 +34,7 @@ struct Trouble {
 /// Pause after a failed renewal; the token is good for half its life yet.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
-/// Tokens of one key that are replaced within [`RENEWAL_PAUSE`] because the SQL node did not take
+/// Tokens of one slot that are replaced within [`RENEWAL_PAUSE`] because the SQL node did not take
 /// them: one a second. A node that restarts forgets one; a node that refuses what it has just issued, whether
 /// it is broken or the statement brings it about, is not asked for more with every request.
 const MAX_FORGOTTEN: u32 = 10;
@@ -40,12 +44,18 @@ const MAX_FORGOTTEN: u32 = 10;
 const REFUSAL_LIFE: Duration = Duration::from_secs(10);
 
 impl Slot {
-    /// With a token.
-    pub(super) fn of(token: Arc<OcientToken>) -> Self {
-        Self(Mutex::new(State {
-            token: Some(token),
-            trouble: None,
-        }))
+    /// Whether its token is one for `database`, as it is for the database that is asked for first.
+    pub fn is_for(&self, database: &Arc<str>) -> bool {
+        self.database.get_or_init(|| database.clone()) == database
+    }
+
+    /// Takes the token that a session kept across a restart, unless one was obtained since: that
+    /// is newer, and if it was forgotten, so is the session's.
+    pub fn adopt(&self, token: Arc<OcientToken>) {
+        let mut state = self.lock();
+        if state.token.is_none() && state.trouble.is_none() {
+            state.token = Some(token);
+        }
     }
 
     /// The token, whether it is good or has ended.
@@ -53,9 +63,9 @@ impl Slot {
         self.lock().token.clone()
     }
 
-    /// The token if it is good at `now`. From half its life on, one caller every ten seconds is
-    /// told to have it renewed.
-    pub(super) fn ready(&self, now: SystemTime) -> Option<Ready> {
+    /// The token if it is good at `now`, without waiting. From half its life on, one caller every
+    /// ten seconds is told to have it [renewed](super::OcientTokens::renew).
+    pub fn ready(&self, now: SystemTime) -> Option<Ready> {
         let mut state = self.lock();
         let token = state.token.clone().filter(|token| !token.is_expired(now))?;
         if !token.is_past_half_life(now) {
@@ -86,8 +96,8 @@ impl Slot {
     }
 
     /// Forgets `refused`, which the SQL node did not take; a newer one stays. False: that has
-    /// happened too often lately.
-    pub(super) fn forget(&self, refused: &Arc<OcientToken>, now: SystemTime) -> bool {
+    /// happened too often lately, and another one would be of no use either.
+    pub fn forget(&self, refused: &Arc<OcientToken>, now: SystemTime) -> bool {
         let mut state = self.lock();
         let is_refused = |token: &Arc<OcientToken>| Arc::ptr_eq(token, refused);
         if !state.token.as_ref().is_some_and(is_refused) {
@@ -135,6 +145,46 @@ impl Slot {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    const START: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn token(text: &str) -> Arc<OcientToken> {
+        let life = Duration::from_secs(3600);
+        Arc::new(OcientToken::new(Secret::new(text), START, life).unwrap())
+    }
+
+    #[test]
+    fn is_for_the_database_that_is_asked_for_first_and_for_no_other() {
+        let slot = Slot::default();
+        for (database, expected) in [("retail", true), ("system", false), ("retail", true)] {
+            assert_eq!(slot.is_for(&database.into()), expected, "{database}");
+        }
+    }
+
+    #[test]
+    fn a_stored_token_is_taken_once_and_never_instead_of_a_newer_or_a_forgotten_one() {
+        let (slot, stored) = (Slot::default(), token("stored"));
+        let kept = |slot: &Slot| slot.token().map(|token| token.secret().expose().to_owned());
+        slot.adopt(stored.clone());
+        assert_eq!(kept(&slot).unwrap(), "stored");
+        slot.keep(&Ok(token("newer")), START);
+        slot.adopt(stored.clone());
+        assert_eq!(kept(&slot).unwrap(), "newer");
+        assert!(slot.forget(&slot.token().unwrap(), START));
+        slot.adopt(stored.clone());
+        assert_eq!(kept(&slot), None, "it is older than what was refused");
+        let refused = Slot::default();
+        let vendor_code = -1205;
+        refused.keep(&Err(Arc::new(OcientError::Refused { vendor_code })), START);
+        refused.adopt(stored);
+        assert_eq!(kept(&refused), None, "the node has said no since");
     }
 }

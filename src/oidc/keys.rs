@@ -8,6 +8,7 @@ use crate::config::Algorithm;
 use aws_lc_rs::{digest, signature::ParsedPublicKey};
 use jwk::Jwk;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A JWK Set (RFC 7517 section 5) without the keys that cannot verify tokens here.
 pub(super) struct KeySet {
@@ -17,9 +18,9 @@ pub(super) struct KeySet {
 
 /// Tells one set of usable keys from another: whoever remembers that a token was good by this
 /// version may not know it of the next, from which the token's key may be gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Default))]
-pub struct KeysVersion([u8; 32]);
+pub struct KeysVersion(Arc<[u8; 32]>); // shared: it is kept with each of many tokens
 
 impl KeysVersion {
     /// The digest of names, algorithms and keys, each with its length, in their order. Keys that
@@ -37,7 +38,7 @@ impl KeysVersion {
         }
         let mut version = [0; 32];
         version.copy_from_slice(context.finish().as_ref());
-        Self(version)
+        Self(Arc::new(version))
     }
 }
 
@@ -90,8 +91,8 @@ impl KeySet {
     }
 
     /// Which set it is.
-    pub(super) fn version(&self) -> KeysVersion {
-        self.version
+    pub(super) fn version(&self) -> &KeysVersion {
+        &self.version
     }
 
     /// Whether no token can be verified with it.

@@ -79,10 +79,17 @@ impl Provider {
         both.into_iter().flatten().collect()
     }
 
-    /// The keys that tokens are judged by now. `None`: none are there, or they are too old to be
-    /// believed.
-    pub fn keys_version(&self) -> Option<KeysVersion> {
-        self.keys.current().map(|keys| keys.version())
+    /// Whether tokens are judged by these keys now. False, too, if none are there, or if they are
+    /// too old to be believed.
+    pub fn judges_by(&self, keys: &KeysVersion) -> bool {
+        self.keys
+            .current()
+            .is_some_and(|current| current.version() == keys)
+    }
+
+    #[cfg(test)]
+    pub(super) fn keys_version(&self) -> Option<KeysVersion> {
+        self.keys.current().map(|keys| keys.version().clone())
     }
 
     /// Proves who `token` speaks of; userinfo is asked for what it lacks, where the
@@ -117,7 +124,7 @@ impl Provider {
 
     /// As [`verify`](Self::verify), with the keys that it was judged by, and without asking for
     /// what the token lacks, which is for [`complete`](Self::complete). Whoever remembers the
-    /// identity has to ask again when [`keys_version`](Self::keys_version) is another. With
+    /// identity has to ask again when that is no more what it [judges by](Self::judges_by). With
     /// `turns`, the signature is checked while one of its permits is held; nobody who has one
     /// waits for the network.
     ///
@@ -145,7 +152,7 @@ impl Provider {
         let jws = trace.check(Rule::Form, Jws::parse(token.expose()))?;
         self.with_keys(turns, |keys| {
             let proof = verify::verify(self.config(), keys, &jws, expect, now, trace)?;
-            Ok((proof, keys.version()))
+            Ok((proof, keys.version().clone()))
         })
         .await
     }

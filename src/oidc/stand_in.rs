@@ -149,6 +149,15 @@ impl StandIn {
         claims["iss"] = json!(self.issuer);
         Secret::new(mint.token(&claims))
     }
+
+    /// An access token without groups that is good at [`NOW`], and for this long.
+    pub(crate) fn access_token(&self, life: Duration) -> Secret {
+        let (mut header, mut claims) = (mint::ES256.header(), mint::access_claims());
+        header["typ"] = json!("at+jwt");
+        claims["iss"] = json!(self.issuer);
+        claims["exp"] = json!(NOW + life.as_secs());
+        Secret::new(mint::ES256.token_with(&header, &claims))
+    }
 }
 
 /// Asks by a client which trusts nobody: all is plain loopback here.
@@ -222,7 +231,9 @@ pub(super) fn all_keys() -> String {
     mint::jwk_set(&mint::all().map(Mint::jwk))
 }
 
+pub(crate) const NOW: u64 = mint::NOW;
 pub(super) const METADATA: &str = "/.well-known/openid-configuration";
 pub(super) const KEYS: &str = "/keys";
+pub(crate) const USERINFO: &str = "/userinfo";
 pub(super) const TOKEN: &str = "/token";
 pub(super) const REVOCATION: &str = "/revoke";

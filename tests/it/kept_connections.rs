@@ -149,7 +149,7 @@ async fn ask_in(
 }
 
 /// The databases that provider tokens were exchanged for, in order.
-fn exchanged(site: &Site) -> Vec<Value> {
+pub(crate) fn exchanged(site: &Site) -> Vec<Value> {
     let requests = site.node.requests().into_iter();
     let exchanges = requests.filter(|request| request.endpoint == Endpoint::SsoToken);
     exchanges.map(|it| it.json()["database"].clone()).collect()

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    auth::holder::Proven,
     config::Config,
     ocient::{OcientTokens, TokenEndpoints},
     oidc::{Identity, stand_in},
@@ -22,7 +23,7 @@ fn bearer(token: &str) -> Arc<Bearer> {
         "groups": [], "expires_at": expires_at, "sid": null, "token_kind": "Id",
     }))
     .unwrap();
-    Arc::new(Bearer::new(Arc::new(identity), Secret::new(token)))
+    Arc::new(Bearer::new(Proven::new(identity, None), Secret::new(token)))
 }
 
 fn basis() -> Basis {
@@ -141,7 +142,7 @@ fn a_token_with_the_end_of_a_recent_one_is_another() {
 }
 
 #[test]
-fn a_recent_token_is_the_same_for_all_and_with_it_its_key() {
+fn a_recent_token_is_the_same_for_all_and_with_it_its_slot() {
     let recent = Recent::new(10);
     let known = remembered(&"t".repeat(40), basis());
     recent.keep(known.clone());

@@ -19,13 +19,13 @@ fn seconds(count: u64) -> Duration {
 }
 
 /// Of an active token that was issued at `issued_at`.
-fn identity(issued_at: SystemTime, expires_at: SystemTime) -> Arc<Identity> {
+fn identity(issued_at: SystemTime, expires_at: SystemTime) -> Identity {
     let identity = json!({
         "provider": "corp", "issuer": "https://x", "subject": "s", "username": "alice",
         "groups": [], "issued_at": issued_at, "expires_at": expires_at, "sid": null,
         "token_kind": "Access",
     });
-    Arc::new(serde_json::from_value(identity).unwrap())
+    serde_json::from_value(identity).unwrap()
 }
 
 fn found(opaque: &Opaque, life: Duration, now: SystemTime) -> Result<Answer, Failure> {
@@ -72,6 +72,21 @@ async fn a_second_answer_begins_a_new_minute_and_no_look_does() {
     found(&opaque, seconds(3600), now + seconds(60)).unwrap();
     assert!(is_known_active(&opaque, now + seconds(119)));
     assert!(!is_known_active(&opaque, now + seconds(120)));
+}
+
+#[tokio::test]
+async fn a_second_answer_keeps_the_ocient_token_unless_it_speaks_of_somebody_else() {
+    let (opaque, now) = (opaque(seconds(10)).await, SystemTime::now());
+    let slot_of = |answer: Result<Answer, Failure>| answer.unwrap().unwrap().slot;
+    let first = slot_of(found(&opaque, seconds(3600), now));
+    let later = now + seconds(60);
+    let second = slot_of(found(&opaque, seconds(3600), later));
+    assert!(Arc::ptr_eq(&first, &second));
+    let mut other = serde_json::to_value(identity(now, later + seconds(60))).unwrap();
+    other["subject"] = json!("another");
+    let other = serde_json::from_value(other).unwrap();
+    let other = opaque.found_active(TOKEN, &Secret::new("t"), (other, later), later);
+    assert!(!Arc::ptr_eq(&first, &slot_of(other)));
 }
 
 #[tokio::test]

@@ -193,7 +193,8 @@ fn what_is_not_a_key_set_is_refused() {
 #[test]
 fn the_version_changes_with_every_change_of_a_usable_key_and_with_nothing_else() {
     let (one, two) = (rotated("one"), rotated("two"));
-    let version = key_set(&[one.jwk(), two.jwk()]).version();
+    let set = key_set(&[one.jwk(), two.jwk()]);
+    let version = set.version();
     let strange = json!({"kty": "AKP", "alg": "ML-DSA-65", "kid": "one"});
     let same = key_set(&[strange, one.jwk(), with(two.jwk(), "x5t", json!("x"))]);
     assert!(same.version() == version);
