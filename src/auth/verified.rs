@@ -2,12 +2,13 @@
 use super::{ended::Ended, holder::Proven, throttle::Turns};
 use crate::{
     failure::Failure,
+    ocient::Owner,
     oidc::{Expect, Identity, KeysVersion, OidcError, Proof, Provider, TokenFault},
     secret::Secret,
     single_flight::SingleFlight,
     telemetry::chain,
 };
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
 use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{
     collections::HashSet,
@@ -19,11 +20,12 @@ use std::{
 };
 use tokio::{runtime::Handle, sync::Semaphore};
 
-/// SHA-256 of a token: these caches, which are large, hold no token that anybody could use.
-pub(super) type TokenDigest = [u8; 32];
+/// SHA-256 of a token: these caches, which are large, hold no token that anybody could use. Cut to
+/// the size of SHA-224: with the provider's number, a key takes 32 bytes.
+pub(super) type TokenDigest = Owner;
 
 /// A token, and the number of the provider by whose rules it was judged: another's may differ.
-type Judged = (usize, TokenDigest);
+type Judged = (u32, TokenDigest);
 
 /// What was found out about provider tokens.
 #[derive(Clone, Debug)]
@@ -96,6 +98,7 @@ impl Verified {
         turns: impl FnOnce() -> Option<Turns>,
         now: SystemTime,
     ) -> Result<Found, Failure> {
+        let number = u32::try_from(number).map_err(|_| Failure::Internal)?;
         let key = (number, key_of(token));
         if let Some(known) = self.good.get(&key) {
             if known.proven.identity.is_expired(now) {
@@ -277,16 +280,16 @@ fn key_as(token: &Secret, provider: &Provider, expect: Expect<'static>) -> Token
     let mut hash = Context::new(&SHA256);
     hash.update(format!("{expect:?} {:?}", provider.config().name).as_bytes());
     hash.update(&key_of(token));
-    let mut key = [0; 32];
-    key.copy_from_slice(hash.finish().as_ref());
-    key
+    cut(&hash.finish())
 }
 
 /// The key of a token in every cache.
 pub(super) fn key_of(token: &Secret) -> TokenDigest {
-    let mut key = [0; 32];
-    key.copy_from_slice(digest(&SHA256, token.expose().as_bytes()).as_ref());
-    key
+    cut(&digest(&SHA256, token.expose().as_bytes()))
+}
+
+fn cut(digest: &Digest) -> TokenDigest {
+    *digest.as_ref().first_chunk().expect("a longer digest")
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Provider {
                     return Err(TokenFault::AuthorizedParty.into());
                 }
                 let proof = verify::introspected(self.config(), &members, asked_at, now)?;
-                Ok(Some(proof))
+                Ok(Some(proof.sharing(&self.origin)))
             }
             _ => Ok(None),
         }

@@ -12,7 +12,7 @@ use super::{
     remote::{Discovered, Remote},
     revocation::MAX_REVOCATIONS,
     userinfo::MAX_QUESTIONS,
-    verify::{self, Proof, Rule, Trace},
+    verify::{self, Origin, Proof, Rule, Trace},
 };
 use crate::{config, http_client::HttpClient, secret::Secret};
 use std::{
@@ -27,6 +27,8 @@ pub struct Provider {
     pub(super) remote: Arc<Remote>,
     discovery: Latest<Discovered>,
     keys: Latest<KeySet>,
+    /// Of every identity that it proves.
+    pub(super) origin: Arc<Origin>,
 }
 
 impl fmt::Debug for Provider {
@@ -45,6 +47,7 @@ impl Provider {
         Arc::new(Self {
             discovery: Latest::new(&config.name, "metadata"),
             keys: Latest::new(&config.name, "keys"),
+            origin: Arc::new(Origin::of(config)),
             remote: Arc::new(Remote {
                 config: config.clone(),
                 credentials,
@@ -152,7 +155,7 @@ impl Provider {
         let jws = trace.check(Rule::Form, Jws::parse(token.expose()))?;
         self.with_keys(turns, |keys| {
             let proof = verify::verify(self.config(), keys, &jws, expect, now, trace)?;
-            Ok((proof, keys.version().clone()))
+            Ok((proof.sharing(&self.origin), keys.version().clone()))
         })
         .await
     }

@@ -15,6 +15,7 @@ pub use logout::{LogoutToken, Whose};
 pub use proof::{Lacking, Proof, lacking_claims};
 pub use trace::{Rule, Trace};
 
+pub(super) use identity::Origin;
 pub(super) use introspected::introspected;
 pub(super) use logout::verify_logout;
 
@@ -30,6 +31,7 @@ use crate::{
     token_kind::TokenKind,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use identity::Parts;
 use lineage::Lineage;
 use std::{sync::Arc, time::SystemTime};
 
@@ -117,13 +119,13 @@ pub(super) fn verify(
         expires_at = ways::ends_at(rules, claims, expires_at)?;
     }
     check_companions(claims, algorithm, expect, trace)?;
-    let unnamed = Identity {
+    let unnamed = Parts {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
         client_id: rules.client_id.clone(),
         subject: trace.check(Rule::Subject, names::subject(claims))?,
         username: Arc::default(),
-        groups: Vec::new(),
+        groups: Box::default(),
         issued_at: claims.instant("iat")?,
         asked_at: None,
         expires_at,
@@ -131,18 +133,16 @@ pub(super) fn verify(
         token_kind,
         lineage: match expect {
             Expect::SignIn { .. } | Expect::Device { .. } => {
-                Some(trace.check(Rule::Lineage, Lineage::of(claims))?.into())
+                Some(trace.check(Rule::Lineage, Lineage::of(claims))?)
             }
-            Expect::Refreshed { before, .. } => Some(
-                trace
-                    .check(Rule::Lineage, Lineage::inherit(claims, before))?
-                    .into(),
-            ),
+            Expect::Refreshed { before, .. } => {
+                Some(trace.check(Rule::Lineage, Lineage::inherit(claims, before))?)
+            }
             Expect::IdToken | Expect::AccessToken | Expect::Bearer => None,
         },
     };
     let may_ask = token_kind == TokenKind::Access || expect.companion().is_some();
-    proof::proof(rules, claims, unnamed, may_ask, trace)
+    proof::proof(rules, claims, unnamed.into(), may_ask, trace)
 }
 
 /// What binds the ID token of a sign-in, or of a refresh, to what came with it.
@@ -174,7 +174,7 @@ fn provider_session(
 ) -> Result<Option<Box<str>>, TokenFault> {
     let sid = names::provider_session(claims)?;
     Ok(match expect {
-        Expect::Refreshed { before, .. } => sid.or_else(|| before.sid.clone()),
+        Expect::Refreshed { before, .. } => sid.or_else(|| before.sid().map(Box::from)),
         _ => sid,
     })
 }

@@ -1,13 +1,46 @@
 //! `Identity`: the proof that a token was verified.
 use super::lineage::Lineage;
-use crate::token_kind::TokenKind;
+use crate::{config, token_kind::TokenKind};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc, time::SystemTime};
 
 /// Who the caller is, proven by a verified token. Made only by the verifier, or read back
 /// from a sealed record that held one.
+///
+/// Small, since a hundred thousand are remembered: what many have in common is shared, and what
+/// most lack is beside the rest.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Parts", into = "Parts")]
 pub struct Identity {
+    pub(super) origin: Arc<Origin>,
+    pub(super) subject: Box<str>,
+    pub(super) username: Arc<str>,
+    pub(super) groups: Box<[String]>,
+    pub(super) issued_at: Option<SystemTime>,
+    pub(super) expires_at: SystemTime,
+    pub(super) extras: Option<Box<Extras>>,
+    pub(super) token_kind: TokenKind,
+}
+
+/// By whose rules an identity was proven.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::oidc) struct Origin {
+    provider: Arc<str>,
+    issuer: Arc<str>,
+    client_id: Arc<str>,
+}
+
+/// What most identities lack.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Extras {
+    asked_at: Option<SystemTime>,
+    sid: Option<Box<str>>,
+    lineage: Option<Lineage>,
+}
+
+/// An identity as it is made, and as it is written in a record.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Parts {
     pub(super) provider: Arc<str>,
     pub(super) issuer: Arc<str>,
     /// Empty in a record that did not keep it, which then fits no application.
@@ -15,7 +48,7 @@ pub struct Identity {
     pub(super) client_id: Arc<str>,
     pub(super) subject: Box<str>,
     pub(super) username: Arc<str>,
-    pub(super) groups: Vec<String>,
+    pub(super) groups: Box<[String]>,
     pub(super) issued_at: Option<SystemTime>,
     /// By our clock.
     #[serde(default)]
@@ -23,25 +56,79 @@ pub struct Identity {
     pub(super) expires_at: SystemTime,
     pub(super) sid: Option<Box<str>>,
     pub(super) token_kind: TokenKind,
-    /// Boxed: most tokens, of which a hundred thousand are remembered, have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) lineage: Option<Box<Lineage>>,
+    pub(super) lineage: Option<Lineage>,
+}
+
+impl From<Parts> for Identity {
+    fn from(parts: Parts) -> Self {
+        let extras = Extras {
+            asked_at: parts.asked_at,
+            sid: parts.sid,
+            lineage: parts.lineage,
+        };
+        Self {
+            origin: Arc::new(Origin {
+                provider: parts.provider,
+                issuer: parts.issuer,
+                client_id: parts.client_id,
+            }),
+            subject: parts.subject,
+            username: parts.username,
+            groups: parts.groups,
+            issued_at: parts.issued_at,
+            expires_at: parts.expires_at,
+            extras: (extras != Extras::default()).then(|| extras.into()),
+            token_kind: parts.token_kind,
+        }
+    }
+}
+
+impl From<Identity> for Parts {
+    fn from(identity: Identity) -> Self {
+        let extras = identity.extras.map(|extras| *extras).unwrap_or_default();
+        Self {
+            provider: identity.origin.provider.clone(),
+            issuer: identity.origin.issuer.clone(),
+            client_id: identity.origin.client_id.clone(),
+            subject: identity.subject,
+            username: identity.username,
+            groups: identity.groups,
+            issued_at: identity.issued_at,
+            asked_at: extras.asked_at,
+            expires_at: identity.expires_at,
+            sid: extras.sid,
+            token_kind: identity.token_kind,
+            lineage: extras.lineage,
+        }
+    }
+}
+
+impl Origin {
+    /// Of all identities that are proven by `rules`.
+    pub(in crate::oidc) fn of(rules: &config::Provider) -> Self {
+        Self {
+            provider: rules.name.clone(),
+            issuer: rules.issuer.clone(),
+            client_id: rules.client_id.clone(),
+        }
+    }
 }
 
 impl Identity {
     /// Name of the provider in config.toml.
     pub fn provider(&self) -> &str {
-        &self.provider
+        &self.origin.provider
     }
 
     /// The token's `iss`.
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        &self.origin.issuer
     }
 
     /// Our application by whose rules the token was judged.
     pub fn client_id(&self) -> &str {
-        &self.client_id
+        &self.origin.client_id
     }
 
     /// The token's `sub`: unique and never reassigned within the issuer.
@@ -71,7 +158,7 @@ impl Identity {
 
     /// When the provider was asked about the token, where it had to be.
     pub fn asked_at(&self) -> Option<SystemTime> {
-        self.asked_at
+        self.extras.as_ref()?.asked_at
     }
 
     /// From this instant on the token proves nothing: its `exp` plus the provider's
@@ -82,7 +169,20 @@ impl Identity {
 
     /// The provider's own session, if the token names one.
     pub fn sid(&self) -> Option<&str> {
-        self.sid.as_deref()
+        self.extras.as_ref()?.sid.as_deref()
+    }
+
+    /// What a refresh of its token may not change.
+    pub(super) fn lineage(&self) -> Option<&Lineage> {
+        self.extras.as_ref()?.lineage.as_ref()
+    }
+
+    /// With `origin` instead of a copy of its own.
+    pub(super) fn sharing(mut self, origin: &Arc<Origin>) -> Self {
+        if self.origin == *origin {
+            self.origin = origin.clone();
+        }
+        self
     }
 
     /// Which kind of token proved it.
@@ -101,9 +201,63 @@ impl Identity {
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
-            .field("provider", &self.provider)
+            .field("provider", &self.provider())
             .field("subject", &self.subject)
             .field("username", &self.username)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn alice(sid: Option<&str>) -> Value {
+        let at = |second| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(second);
+        json!({
+            "provider": "corp", "issuer": "https://x", "client_id": "ocient", "subject": "s",
+            "username": "alice", "groups": ["a", "b"], "issued_at": at(1), "asked_at": at(2),
+            "expires_at": at(3), "sid": sid, "token_kind": "Id",
+        })
+    }
+
+    fn read(written: &Value) -> Identity {
+        serde_json::from_value(written.clone()).unwrap()
+    }
+
+    #[test]
+    fn is_written_as_it_is_read() {
+        for sid in [None, Some("s-1")] {
+            let identity = read(&alice(sid));
+            assert_eq!(serde_json::to_value(&identity).unwrap(), alice(sid));
+            assert_eq!(identity.sid(), sid);
+            assert!(identity.asked_at() < Some(identity.expires_at()));
+        }
+        let mut old = alice(None);
+        for name in ["client_id", "asked_at"] {
+            old.as_object_mut().unwrap().remove(name);
+        }
+        assert_eq!((read(&old).client_id(), read(&old).asked_at()), ("", None));
+    }
+
+    #[test]
+    fn shares_an_origin_only_if_it_is_the_same() {
+        let ours = read(&alice(None)).origin;
+        let shared = read(&alice(Some("s-1"))).sharing(&ours);
+        assert!(Arc::ptr_eq(&shared.origin, &ours));
+        for name in ["provider", "issuer", "client_id"] {
+            let mut other = alice(None);
+            other[name] = json!("other");
+            let other = read(&other);
+            assert!(other == other.clone().sharing(&ours), "{name}");
+        }
+    }
+
+    /// With the counts of its `Arc` it is 120 bytes, and takes 128; the next larger piece of
+    /// memory that there is has 160.
+    #[test]
+    fn is_small() {
+        assert!(size_of::<Identity>() <= 112, "{}", size_of::<Identity>());
     }
 }

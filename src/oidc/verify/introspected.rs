@@ -1,6 +1,6 @@
 //! The rules for what a provider says of an active opaque token (RFC 7662 section 2.2).
 use super::{
-    Identity, Proof, Trace, check_access_token_audience, check_no_event, check_times, names,
+    Parts, Proof, Trace, check_access_token_audience, check_no_event, check_times, names,
     proof::proof, ways,
 };
 use crate::{
@@ -37,7 +37,7 @@ pub(in crate::oidc) fn introspected(
     let expires_at = check_times(rules, claims, now)?;
     ways::check_auth_time(rules, claims, now)?;
     ways::check_acr(rules, claims)?;
-    let unnamed = Identity {
+    let unnamed = Parts {
         provider: rules.name.clone(),
         issuer: rules.issuer.clone(),
         client_id: rules.client_id.clone(),
@@ -46,12 +46,12 @@ pub(in crate::oidc) fn introspected(
         asked_at: Some(asked_at),
         subject: names::subject(claims)?,
         username: Arc::default(),
-        groups: Vec::new(),
+        groups: Box::default(),
         sid: names::provider_session(claims)?,
         token_kind: TokenKind::Access,
         lineage: None,
     };
-    proof(rules, claims, unnamed, true, &mut Trace::default())
+    proof(rules, claims, unnamed.into(), true, &mut Trace::default())
 }
 
 /// Providers tell of refresh tokens too, each in its own way, and of tokens that are bound to a

@@ -32,11 +32,11 @@ impl Lineage {
     /// # Errors
     /// The first claim that is not the same.
     pub(super) fn inherit(claims: Claims<'_>, before: &Identity) -> Result<Self, TokenFault> {
-        let first = before.lineage.as_deref().cloned().unwrap_or_default();
+        let first = before.lineage().cloned().unwrap_or_default();
         let later = Self::of(claims)?;
         let has_all = |audience| later.audiences.contains(audience);
         for (claim, is_same) in [
-            ("iss", claims.text("iss")? == Some(&*before.issuer)),
+            ("iss", claims.text("iss")? == Some(before.issuer())),
             ("sub", claims.text("sub")? == Some(&*before.subject)),
             ("aud", first.audiences.iter().all(has_all)),
             ("azp", later.authorized_party == first.authorized_party),

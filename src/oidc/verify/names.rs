@@ -79,7 +79,7 @@ pub(super) fn is_yes(value: Option<&Value>) -> bool {
 pub(super) fn groups(
     rules: &config::Provider,
     claims: Claims<'_>,
-) -> Result<Vec<String>, TokenFault> {
+) -> Result<Box<[String]>, TokenFault> {
     let fault = TokenFault::Claim("groups_claim");
     let names: Vec<&str> = match claims.find(&rules.groups_claim) {
         None | Some(Value::Null) => Vec::new(),

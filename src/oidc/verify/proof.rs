@@ -1,10 +1,11 @@
 //! `Proof`: what a good token proves, and what it leaves for userinfo to say.
-use super::{Identity, Rule, Trace, names};
+use super::{Identity, Origin, Rule, Trace, names};
 use crate::{
     config,
     oidc::{TokenFault, claims::Claims},
 };
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// What a token that kept every rule proves.
 #[derive(Debug)]
@@ -66,6 +67,17 @@ pub(super) fn proof(
 }
 
 impl Proof {
+    /// With `origin` instead of a copy of its own.
+    pub(in crate::oidc) fn sharing(self, origin: &Arc<Origin>) -> Self {
+        match self {
+            Self::Identity(identity) => Self::Identity(identity.sharing(origin)),
+            Self::Lacking(lacking) => Self::Lacking(Lacking {
+                identity: lacking.identity.sharing(origin),
+                ..lacking
+            }),
+        }
+    }
+
     /// The identity where only the subject counts, which then is its name, too, where the token
     /// has no other.
     pub(in crate::oidc) fn by_subject(self) -> Identity {
@@ -117,7 +129,7 @@ impl Lacking {
     /// about them before.
     pub fn named_like(&self, known: &Identity) -> Option<Identity> {
         let unnamed = self.identity.clone();
-        let is_same = unnamed.issuer == known.issuer && unnamed.subject == known.subject;
+        let is_same = unnamed.issuer() == known.issuer() && unnamed.subject == known.subject;
         is_same.then(|| Identity {
             username: known.username.clone(),
             groups: known.groups.clone(),
