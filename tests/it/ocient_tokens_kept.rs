@@ -131,7 +131,7 @@ async fn a_refused_token_is_replaced_once_for_all_requests_of_a_provider_token()
 }
 
 #[tokio::test]
-async fn a_token_that_was_pushed_out_is_verified_and_exchanged_again_and_the_newest_never_is() {
+async fn a_token_that_was_pushed_out_is_verified_and_exchanged_again_and_that_is_all() {
     let site = Site::with(|settings| settings.set("cache", "capacity", "4")).await;
     let tokens: Vec<_> = (0..200)
         .map(|number| site.token(|token| token.claim("n", number)))

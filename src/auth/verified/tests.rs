@@ -27,6 +27,7 @@ async fn asking() -> (StandIn, Arc<Provider>) {
     (stand_in, provider)
 }
 
+/// Remembers ten good tokens.
 async fn nothing_known() -> Verified {
     let ended = nobody_ended(&tempfile::tempdir().unwrap()).await;
     Verified::new(10, Duration::from_secs(10), Handle::current(), ended)
@@ -77,6 +78,29 @@ async fn each_token_and_each_provider_has_a_place_of_its_own_for_an_ocient_token
     for (one, other) in [(0, 1), (0, 2), (1, 2)] {
         assert!(!Arc::ptr_eq(&slots[one], &slots[other]), "{one} {other}");
     }
+}
+
+#[tokio::test]
+async fn the_newest_token_is_kept_rather_than_the_one_used_least_lately() {
+    let ((stand_in, provider), verified) = (asking().await, nothing_known().await);
+    let tokens = (1..=11).map(|days| stand_in.access_token(days * DAY));
+    let tokens: Vec<_> = tokens.collect();
+    let is_known = async |number: usize| {
+        let found = find(&verified, &provider, &tokens[number], Duration::ZERO).await;
+        verified.good.run_pending_tasks();
+        found.1
+    };
+    for number in 0..10 {
+        assert!(!is_known(number).await, "{number} is new");
+    }
+    for number in (0..10).cycle().take(100) {
+        assert!(is_known(number).await, "{number} is in use");
+    }
+    assert!(!is_known(10).await, "one that nobody has used yet");
+    for number in (1..=10).rev() {
+        assert!(is_known(number).await, "{number} was used later");
+    }
+    assert!(!is_known(0).await, "the one used least lately");
 }
 
 #[tokio::test]
