@@ -72,6 +72,24 @@ async fn what_is_inherited_but_no_listening_tcp_socket_ends_the_start_with_a_wor
 }
 
 #[tokio::test]
+async fn a_count_of_sockets_that_is_none_ends_the_start_with_a_word() {
+    let site = Site::without_processes("web-rs256", &[]).await;
+    for count in ["abc", "''", "0", "-1", "2147483647"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut sidecar = inherit_counted(&site, listener, OWN_ID, count);
+        let said = sidecar.line(|line| line.contains("cannot start"));
+        let word = format!("LISTEN_FDS is `{}`", count.trim_matches('\''));
+        assert!(said.contains(&word), "{count}: {said}");
+        assert_eq!(sidecar.wait().code(), Some(1), "{count}");
+    }
+    // Whatever is said to somebody else.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut sidecar = inherit_counted(&site, listener, "1", "2147483647");
+    sidecar.line(|line| line.starts_with("listening on "));
+    assert_eq!(sidecar.stop().code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_listener_that_was_passed_to_another_process_is_not_inherited() {
     let site = Site::without_processes("web-rs256", &[]).await;
     for id in ["1", "''", "x"] {
@@ -94,8 +112,13 @@ fn the_shipped_socket_listens_where_the_shipped_configuration_does() {
 
 /// Starts the sidecar with one socket, in the way of sd_listen_fds(3), meant for process `id`.
 fn inherit(site: &Site, socket: impl Into<OwnedFd>, id: &str) -> Process {
+    inherit_counted(site, socket, id, "1")
+}
+
+/// The same, where the number of sockets is said to be `count`.
+fn inherit_counted(site: &Site, socket: impl Into<OwnedFd>, id: &str, count: &str) -> Process {
     let script = format!(
-        r#"exec 3<&0 </dev/null; exec env LISTEN_FDS=1 LISTEN_PID={id} "$0" run --config "$1""#
+        r#"exec 3<&0 </dev/null; exec env LISTEN_FDS={count} LISTEN_PID={id} "$0" run --config "$1""#
     );
     let mut command = Command::new("sh");
     command
