@@ -22,6 +22,7 @@ pub(super) fn check<B>(request: &mut Request<B>, public_url: &Url) -> Result<(),
     }
     check_single(request.headers())?;
     take_authority(request, public_url)?;
+    check_path(request)?;
     if request.version() == Version::HTTP_2 {
         join_cookies(request);
     }
@@ -50,10 +51,17 @@ fn check_connection(fields: &mut HeaderMap) -> Result<(), Failure> {
 fn check_single(fields: &HeaderMap) -> Result<(), Failure> {
     // With as many lines as names, no name has two.
     if fields.len() > fields.keys_len() {
-        for name in [header::HOST, header::AUTHORIZATION] {
+        for name in [header::HOST, header::AUTHORIZATION, header::CONTENT_LENGTH] {
             if fields.get_all(&name).iter().nth(1).is_some() {
                 return Err(Failure::malformed(format!("more than one {name} field")));
             }
+        }
+    }
+    // Over HTTP/1.1 hyper has seen to it; over HTTP/2 an empty one passes for 0.
+    if let Some(length) = fields.get(header::CONTENT_LENGTH) {
+        let digits = length.as_bytes();
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            return Err(Failure::malformed("Content-Length is no number"));
         }
     }
     match cookie::find(fields, cookie::SESSION) {
@@ -93,6 +101,19 @@ fn take_authority<B>(request: &mut Request<B>, public_url: &Url) -> Result<(), F
     let target = request.uri().path_and_query().cloned();
     request.headers_mut().insert(header::HOST, value);
     *request.uri_mut() = Uri::from(target.unwrap_or(PathAndQuery::from_static("/")));
+    Ok(())
+}
+
+/// Only `OPTIONS` may ask for `*` (RFC 9112 section 3.2.4), and an empty path is sent as `/`
+/// (section 3.2.1): one is left of an absolute target, or of an HTTP/2 path, that is a fragment alone.
+fn check_path<B>(request: &mut Request<B>) -> Result<(), Failure> {
+    match request.uri().path() {
+        "" => *request.uri_mut() = Uri::from_static("/"),
+        "*" if *request.method() != Method::OPTIONS => {
+            return Err(Failure::malformed("only OPTIONS may ask for *"));
+        }
+        _ => {}
+    }
     Ok(())
 }
 
@@ -177,6 +198,42 @@ mod tests {
             if let Ok(request) = request {
                 assert_eq!(request.uri(), "/v1/info?x");
             }
+        }
+    }
+
+    #[test]
+    fn an_empty_target_becomes_a_slash_and_only_options_may_ask_for_an_asterisk() {
+        for (method, target, becomes) in [
+            ("GET", "http://a", Some("/")),
+            ("GET", "http://a#", Some("/")),
+            ("GET", "http://a#b", Some("/")),
+            ("GET", "http://a?x", Some("/?x")),
+            ("OPTIONS", "*", Some("*")),
+            ("GET", "*", None),
+            ("POST", "*", None),
+        ] {
+            let request = Request::builder().method(method).uri(target);
+            let request = checked(request.header("host", "a")).ok();
+            let target_now = request.map(|request| request.uri().to_string());
+            assert_eq!(target_now.as_deref(), becomes, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn a_length_is_one_line_of_digits() {
+        for (lengths, is_good) in [
+            (&["31"][..], true),
+            (&["031"], true),
+            (&[""], false),
+            (&["+31"], false),
+            (&["31, 31"], false),
+            (&["31", "31"], false),
+        ] {
+            let mut request = Request::builder().uri("/").header("host", "a");
+            for length in lengths {
+                request = request.header("content-length", *length);
+            }
+            assert_eq!(checked(request).is_ok(), is_good, "{lengths:?}");
         }
     }
 

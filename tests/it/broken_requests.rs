@@ -1,7 +1,7 @@
 //! Requests whose bodies break off or are none: the client's fault, and told so.
 use crate::{
     site::{Log, Site, flush_diagnostics},
-    wire::{Wire, patiently},
+    wire::{DATA, Http2Wire, RST_STREAM, Wire, patiently},
 };
 use serde_json::{Value, json};
 use sidecar_testkit::sql_node::RETAIL;
@@ -139,35 +139,16 @@ async fn a_client_that_leaves_within_its_body_is_no_fault_of_the_sql_node() {
     }
 }
 
-/// An HTTP/2 connection by hand: preface, SETTINGS, and a request in stream 1 whose body has
-/// begun with `{`.
-async fn http2_upload(site: &Site, path: &str, id: &str, bearer: &str) -> Wire {
-    let mut wire = Wire::with_alpn(site, &["h2"]).await;
-    let mut fields = vec![0x83, 0x87]; // :method POST, :scheme https
-    let literal = |fields: &mut Vec<u8>, name: &[u8], value: &str| {
-        fields.extend_from_slice(name);
-        fields.push(u8::try_from(value.len()).unwrap());
-        fields.extend_from_slice(value.as_bytes());
-    };
-    literal(&mut fields, &[0x04], path);
-    literal(&mut fields, &[0x01], "localhost");
-    literal(&mut fields, b"\x00\x0cx-request-id", id);
+/// A request in stream 1 of an HTTP/2 connection, whose body has begun with `{`.
+async fn http2_upload(site: &Site, path: &str, id: &str, bearer: &str) -> Http2Wire {
+    let mut wire = Http2Wire::open(site).await;
+    let mut fields = vec![("x-request-id", id)];
     if !bearer.is_empty() {
-        literal(&mut fields, b"\x00\x0dauthorization", bearer);
+        fields.push(("authorization", bearer));
     }
-    wire.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-    wire.send(frame(4, 0, 0, b"")).await;
-    wire.send(frame(1, 4, 1, &fields)).await; // END_HEADERS
-    wire.send(frame(0, 0, 1, b"{")).await;
+    wire.head(1, ("POST", path), &fields).await;
+    wire.send(DATA, 0, 1, b"{").await;
     wire
-}
-
-/// One frame (RFC 9113 section 4.1).
-fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(payload.len()).unwrap();
-    let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, stream];
-    frame.extend_from_slice(payload);
-    frame
 }
 
 #[tokio::test]
@@ -186,7 +167,7 @@ async fn an_http2_stream_that_is_reset_within_its_body_is_499_and_no_whole_reque
                 let begun = site.node.wait_for(|it| is_this(it) && it.body_bytes == 1);
                 patiently("request", begun).await;
             }
-            wire.send(frame(3, 0, 1, &[0, 0, 0, code])).await;
+            wire.send(RST_STREAM, 0, 1, &[0, 0, 0, code]).await;
             let line = access_line(&site, &id).await;
             assert_eq!(line["status"], 499, "{id}: {line}");
             assert_no_warning(&id);

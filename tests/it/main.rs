@@ -37,6 +37,7 @@ mod grants;
 mod header_attacks;
 mod hygiene;
 mod hygiene_smuggling;
+mod hygiene_targets;
 mod identities;
 mod introspection;
 mod introspection_ends;
