@@ -7,10 +7,12 @@ mod listener;
 mod lookout;
 mod stall;
 mod streams;
+mod unsent;
 mod worker;
 
 pub use activity::TrackedBody;
 pub use listener::{bind, inherited};
+pub use unsent::Unsent;
 
 use crate::config::{Limits, Listen};
 use bytes::Bytes;

@@ -1,5 +1,5 @@
-//! Whether a connection has a request in hand, so that its reader knows which limit applies.
-use super::{AnswerBody, Handler, streams};
+//! What a connection has in hand, so that its reader knows which limit applies.
+use super::{AnswerBody, Handler, streams, unsent::Unsent};
 use bytes::Bytes;
 use futures_util::TryFutureExt;
 use http::{Request, Response, StatusCode};
@@ -19,7 +19,6 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 /// Requests of one connection: how many are being answered, and when the last one ended.
 #[derive(Clone, Debug, Default)]
@@ -28,33 +27,76 @@ pub(super) struct Activity(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     running: AtomicUsize,
+    /// Pieces of answers that hyper has been given and has not written yet.
+    unsent: AtomicUsize,
     /// When the first one began.
     began: OnceLock<Instant>,
     /// Nanoseconds from then to the latest end.
     ended: AtomicU64,
+    /// Nanoseconds from then to when the client last took something of an ended request's answer.
+    taken: AtomicU64,
     /// The status of the answer that hyper last began to write with no request in hand.
     last_word: AtomicU16,
-    /// To be given when the first one begins.
-    closing: Option<CancellationToken>,
+    /// Since when the connection is to end.
+    closing: OnceLock<Instant>,
+    /// Whether it is to end after its first request.
+    is_short: bool,
 }
 
 impl Activity {
     /// Of a connection that is to close, in good order, after its first request.
-    pub(super) fn of_one_request(closing: CancellationToken) -> Self {
+    pub(super) fn of_one_request() -> Self {
         Self(Arc::new(Counts {
-            closing: Some(closing),
+            is_short: true,
             ..Counts::default()
         }))
+    }
+
+    /// The connection is to end, in good order. Whoever drives it sees to it at its next turn.
+    pub(super) fn close(&self) {
+        self.0.closing.get_or_init(Instant::now);
+    }
+
+    /// Since when the connection is to end.
+    pub(super) fn closing(&self) -> Option<Instant> {
+        self.0.closing.get().copied()
     }
 
     pub(super) fn is_busy(&self) -> bool {
         self.0.running.load(Ordering::Relaxed) > 0
     }
 
+    /// Whether some of an answer that is complete here waits for its client.
+    pub(super) fn is_owing(&self) -> bool {
+        self.0.unsent.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn owe(&self) {
+        self.0.unsent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn pay(&self) {
+        self.0.unsent.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// To be told that the client takes more of what it is owed.
+    pub(super) fn taken(&self) {
+        if !self.is_busy() {
+            self.0.stamp(&self.0.taken);
+        }
+    }
+
     /// When the latest request ended; `None` before there was one.
     pub(super) fn last_end(&self) -> Option<Instant> {
         let ended = Duration::from_nanos(self.0.ended.load(Ordering::Relaxed));
         Some(*self.0.began.get()? + ended)
+    }
+
+    /// The same, or when its client last took something of the answer.
+    pub(super) fn last_taken(&self) -> Option<Instant> {
+        let taken = Duration::from_nanos(self.0.taken.load(Ordering::Relaxed));
+        let began = *self.0.began.get()?;
+        self.last_end().max(Some(began + taken))
     }
 
     /// To be told of what is written. A head that it cannot read hyper answers by itself, with
@@ -78,11 +120,21 @@ impl Activity {
 
     pub(super) fn begin(&self) -> Running {
         self.0.began.get_or_init(Instant::now);
-        if let Some(closing) = &self.0.closing {
-            closing.cancel();
+        if self.0.is_short {
+            self.close();
         }
         self.0.running.fetch_add(1, Ordering::Relaxed);
-        Running(self.0.clone())
+        Running(self.clone())
+    }
+}
+
+impl Counts {
+    /// Notes that something happens now, if anything has begun.
+    fn stamp(&self, place: &AtomicU64) {
+        if let Some(began) = self.began.get() {
+            let passed = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX); // 584 years
+            place.store(passed, Ordering::Relaxed);
+        }
     }
 }
 
@@ -94,15 +146,13 @@ fn status_of(bytes: &[u8]) -> Option<u16> {
 
 /// One request from its head to the end of its answer's body.
 #[derive(Debug)]
-pub(super) struct Running(Arc<Counts>);
+pub(super) struct Running(Activity);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(began) = self.0.began.get() {
-            let ended = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX); // 584 years
-            self.0.ended.store(ended, Ordering::Relaxed);
-        }
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
+        let Activity(counts) = &self.0;
+        counts.stamp(&counts.ended);
+        counts.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -122,10 +172,7 @@ where
 {
     service_fn(move |request| {
         let running = activity.begin();
-        let track = |body| TrackedBody {
-            body,
-            _running: running,
-        };
+        let track = |body| TrackedBody { body, running };
         // An `async` block would hold the other future twice, and it is moved a few times.
         service.call(request).map_ok(|answer| answer.map(track))
     })
@@ -135,20 +182,22 @@ where
 #[derive(Debug)]
 pub struct TrackedBody<B> {
     body: B,
-    _running: Running,
+    running: Running,
 }
 
 impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for TrackedBody<B> {
-    type Data = Bytes;
+    type Data = Unsent;
     type Error = B::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let frame = Pin::new(&mut self.get_mut().body).poll_frame(cx);
+    ) -> Poll<Option<Result<Frame<Unsent>, B::Error>>> {
+        let this = self.get_mut();
+        let frame = Pin::new(&mut this.body).poll_frame(cx);
         streams::polled(&frame);
-        frame
+        let unsent = |bytes| Unsent::new(bytes, this.running.0.clone());
+        frame.map_ok(|frame| frame.map_data(unsent))
     }
 
     fn is_end_stream(&self) -> bool {

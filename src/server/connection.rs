@@ -1,6 +1,6 @@
 //! One client connection: TLS handshake, then HTTP/1.1 or HTTP/2 until either side ends it.
 use super::{
-    Admission, Application, Peer,
+    Admission, AnswerBody, Application, Peer, TrackedBody,
     activity::{Activity, tracked},
     deadline::{DeadlineStream, Waits},
     gather::Gathered,
@@ -9,14 +9,17 @@ use super::{
     streams::Streams,
 };
 use crate::config::Limits;
-use hyper::server::conn::{http1, http2};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulConnection,
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::Service,
 };
+use hyper_util::{rt::TokioIo, server::graceful::GracefulConnection};
 use rustls::ServerConfig;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
+    convert::Infallible,
     future::poll_fn,
     io,
     pin::Pin,
@@ -24,7 +27,11 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -48,9 +55,6 @@ const MAX_STREAMS: u32 = 100;
 /// Bytes waiting to be sent per HTTP/2 stream; hyper's 400 KiB would allow 40 MiB a connection.
 const STREAM_BUFFER: usize = 64 * 1024;
 
-/// HTTP/2 pings find a client that vanished during a long query.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-
 impl Protocol {
     pub(super) fn new(tls: ServerConfig, limits: Limits) -> Self {
         let mut http1 = http1::Builder::new();
@@ -59,18 +63,11 @@ impl Protocol {
             .max_header_size(limits.header_bytes)
             .header_read_timeout(None) // see `deadline`
             .preserve_header_case(true);
-        let mut http2 = http2::Builder::new(Streams::new(limits.idle_timeout));
-        http2
-            .timer(TokioTimer::new())
-            .keep_alive_interval(PING_INTERVAL)
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_send_buf_size(STREAM_BUFFER)
-            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
         Self {
             tls: TlsAcceptor::from(Arc::new(tls)),
             limits,
             http1,
-            http2,
+            http2: http2(&limits),
         }
     }
 
@@ -83,6 +80,20 @@ impl Protocol {
     }
 }
 
+/// HTTP/2 without pings of ours. The answer to one comes when the client has read what was sent
+/// before it, so a slow reader cannot give it in time. There is nothing for a ping to find:
+/// a client that has vanished is found by TCP, whether a query runs or nothing happens
+/// ([`prepare`]); one that takes nothing, of the connection or of a stream, by [`StallLimit`] or
+/// [`Streams`]; and one that has no request and says nothing by [`DeadlineStream`].
+fn http2(limits: &Limits) -> http2::Builder<Streams> {
+    let mut http2 = http2::Builder::new(Streams::new(limits.idle_timeout));
+    http2
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_send_buf_size(STREAM_BUFFER)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
+    http2
+}
+
 /// Serves `tcp` to its end. After `closing`, the request in hand is finished and no further
 /// one is taken. A connection too many ends with its first answer: a client that kept it
 /// would be refused on it while there is room again.
@@ -93,12 +104,9 @@ pub(super) async fn serve<A: Application>(
     closing: CancellationToken,
     application: &A,
 ) {
-    let (closing, activity) = match peer.admission {
-        Admission::Served => (closing, Activity::default()),
-        Admission::OverLimit => {
-            let last = closing.child_token();
-            (last.clone(), Activity::of_one_request(last))
-        }
+    let activity = match peer.admission {
+        Admission::Served => Activity::default(),
+        Admission::OverLimit => Activity::of_one_request(),
     };
     if let Err(error) = prepare(&tcp) {
         return debug!(%error, "socket options");
@@ -113,14 +121,12 @@ pub(super) async fn serve<A: Application>(
     let stream = DeadlineStream::new(tls, activity.clone(), protocol.waits(!is_http2));
     let service = tracked(application.service(peer), activity.clone());
     let ended = if is_http2 {
-        let stream = Gathered::new(stream);
-        let connection = TokioIo::new(stream.clone());
-        let connection = protocol.http2.serve_connection(connection, service);
-        finish(Box::pin(connection), |cx| stream.poll_written(cx), closing).await
+        serve_http2(&protocol.http2, stream, service, closing, &activity).await
     } else {
         let stream = TokioIo::new(Lookout::new(stream, activity.clone()));
         let connection = protocol.http1.serve_connection(stream, service);
-        finish(Box::pin(connection), |_| Poll::Ready(Ok(())), closing).await
+        let written = |_: &mut Context<'_>| Poll::Ready(Ok(()));
+        finish(Box::pin(connection), written, closing, &activity).await
     };
     if let Err(error) = ended {
         debug!(%error, "connection ended");
@@ -128,6 +134,31 @@ pub(super) async fn serve<A: Application>(
             application.unreadable(peer, activity.last_word());
         }
     }
+}
+
+/// Not `async`, which would hold `stream` twice.
+fn serve_http2<S, T, B>(
+    http2: &http2::Builder<Streams>,
+    stream: DeadlineStream<S>,
+    service: T,
+    closing: CancellationToken,
+    activity: &Activity,
+) -> impl Future<Output = hyper::Result<()>>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    T: Service<
+            Request<Incoming>,
+            Response = Response<TrackedBody<B>>,
+            Error = Infallible,
+            Future: Send,
+        > + Send
+        + 'static,
+    B: AnswerBody,
+{
+    let stream = Gathered::new(stream);
+    let connection = http2.serve_connection(TokioIo::new(stream.clone()), service);
+    let write = move |cx: &mut Context<'_>| stream.poll_written(cx);
+    finish(Box::pin(connection), write, closing, activity)
 }
 
 /// The handshake, in time. One that is under way at `closing` is given up: its client has asked
@@ -151,12 +182,13 @@ async fn shake_hands(
     None
 }
 
-/// Drives `connection` to its end, with `write` after each of its turns; from `closing` on towards
-/// its end.
+/// Drives `connection` to its end, with `write` after each of its turns; towards its end from
+/// `closing` on, and when `activity` says so.
 async fn finish<C: GracefulConnection>(
     mut connection: Pin<Box<C>>,
     mut write: impl FnMut(&mut Context<'_>) -> Poll<io::Result<()>>,
     closing: CancellationToken,
+    activity: &Activity,
 ) -> Result<(), C::Error> {
     let mut turn = |connection: Pin<&mut C>, cx: &mut Context<'_>| match connection.poll(cx) {
         Poll::Ready(ended) => {
@@ -171,15 +203,24 @@ async fn finish<C: GracefulConnection>(
             _ => Poll::Pending,
         },
     };
-    tokio::select! {
-        ended = poll_fn(|cx| turn(connection.as_mut(), cx)) => return ended,
-        () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
+    let ended = tokio::select! {
+        ended = poll_fn(|cx| match turn(connection.as_mut(), cx) {
+            Poll::Pending if activity.closing().is_some() => Poll::Ready(None),
+            polled => polled.map(Some),
+        }) => ended,
+        () = closing.cancelled() => None,
+    };
+    if let Some(ended) = ended {
+        return ended;
     }
+    activity.close();
+    connection.as_mut().graceful_shutdown();
     poll_fn(|cx| turn(connection.as_mut(), cx)).await
 }
 
 /// No delay of small answers, and keep-alive probes: they find a client that vanished while
-/// its query runs, within about two minutes.
+/// its query runs, within about two minutes. One that still owed us the receipt of something is
+/// found when the system gives up sending it again, after a quarter of an hour.
 fn prepare(tcp: &TcpStream) -> std::io::Result<()> {
     tcp.set_nodelay(true)?;
     let probes = TcpKeepalive::new()
@@ -188,3 +229,6 @@ fn prepare(tcp: &TcpStream) -> std::io::Result<()> {
         .with_retries(6);
     SockRef::from(tcp).set_tcp_keepalive(&probes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@ use super::activity::Activity;
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
@@ -23,9 +23,19 @@ pub(super) struct Waits {
     pub(super) bytes_begin_a_head: bool,
 }
 
-/// A stream whose reads fail with [`io::ErrorKind::TimedOut`] when the client waits too long
-/// between or inside request heads. Nothing is limited while a request is being answered: a
-/// query runs as long as it runs.
+/// Time for a client to take its leave of a connection that is to end and has no request in hand;
+/// then it is cut. Over HTTP/2 hyper says GOAWAY, and asks for the answer to a PING so that no
+/// request crosses it unseen (RFC 9113 section 6.8). Once around the world takes 0.3 s, by
+/// satellite 0.6 s, and a lost segment is sent again after another one.
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A stream that ends when the client waits too long between or inside request heads. Nothing is
+/// limited while a request is being answered: a query runs as long as it runs.
+///
+/// Between requests the connection is first [to close](Activity::close) in good order, by whoever
+/// drives it. Within a head, or if the client does not take its leave, reads fail with
+/// [`io::ErrorKind::TimedOut`]. The rest of an answer that the client is slow to take has as long
+/// as it takes something of it at least once in the idle time.
 ///
 /// hyper's own `header_read_timeout` covers the idle time between requests too and so would
 /// close idle connections after the seconds that a head may take.
@@ -35,6 +45,10 @@ pub(super) struct DeadlineStream<S> {
     activity: Activity,
     waits: Waits,
     waiting: Waiting,
+    /// Whether a write waits for the client. Then [`StallLimit`](super::stall::StallLimit) applies.
+    is_full: bool,
+    /// When the latest of such waits ended.
+    took: Option<Instant>,
     // Armed at most once per wait that outlasts a poll; never touched by a prompt client.
     alarm: Option<Pin<Box<Sleep>>>,
 }
@@ -60,6 +74,8 @@ impl<S> DeadlineStream<S> {
             activity,
             waits,
             waiting,
+            is_full: false,
+            took: None,
             alarm: None,
         }
     }
@@ -78,10 +94,29 @@ impl<S> DeadlineStream<S> {
             (Waiting::InHead(since), Some(end)) if end > since => self.waiting = Waiting::ForNext,
             _ => {}
         }
-        Some(match (self.waiting, last_end) {
-            (Waiting::ForFirst(since) | Waiting::InHead(since), _) => since + self.waits.head,
-            (_, end) => end.unwrap_or_else(Instant::now) + self.waits.idle,
-        })
+        let last = self.activity.last_taken().max(self.took);
+        let farewell = self.activity.closing();
+        let farewell = farewell.map(|since| last.map_or(since, |last| last.max(since)) + FAREWELL);
+        let idle = || last.unwrap_or_else(Instant::now) + self.waits.idle;
+        match self.waiting {
+            Waiting::InHead(since) => {
+                let end = since + self.waits.head;
+                Some(farewell.map_or(end, |farewell| farewell.min(end)))
+            }
+            Waiting::ForFirst(since) => farewell.or(Some(since + self.waits.head)),
+            _ if self.is_full => None,
+            _ if self.activity.is_owing() => Some(idle()),
+            _ => farewell.or_else(|| Some(idle())),
+        }
+    }
+
+    /// Whether the wait that has just ended is not the last one: the client is to be told first.
+    fn begins_farewell(&self) -> bool {
+        let begins = self.activity.closing().is_none() && !self.is_in_head();
+        if begins {
+            self.activity.close();
+        }
+        begins
     }
 
     fn bytes_came(&mut self) {
@@ -97,27 +132,48 @@ impl<S> DeadlineStream<S> {
         }
     }
 
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.deadline();
-        // hyper does not read again when an answer has ended, so the alarm has to be set while
-        // the request is still in hand: it rings to find the connection busy or idle.
-        let look = || Instant::now() + self.waits.idle;
-        let alarm = self
-            .alarm
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline.unwrap_or_else(look))));
-        if let Some(deadline) = deadline
-            && deadline < alarm.deadline()
-        {
-            alarm.as_mut().reset(deadline);
+    fn is_in_head(&self) -> bool {
+        matches!(self.waiting, Waiting::InHead(_))
+    }
+
+    /// To be called with what became of each write.
+    fn wrote<T>(&mut self, done: Poll<T>) -> Poll<T> {
+        if self.is_full && done.is_ready() {
+            self.took = Some(Instant::now());
         }
-        // An alarm of an earlier wait may ring first; it is set anew then, not at each request.
-        while alarm.as_mut().poll(cx).is_ready() {
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        self.is_full = done.is_pending();
+        done
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let deadline = self.deadline();
+            let is_closing = self.activity.closing().is_some();
+            let pause = if is_closing {
+                FAREWELL
+            } else {
+                self.waits.idle
+            };
+            // hyper does not read again when an answer has ended, so the alarm has to be set while
+            // the request is still in hand: it rings to find the connection busy or idle.
+            let look = || deadline.unwrap_or_else(|| Instant::now() + pause);
+            let alarm = self
+                .alarm
+                .get_or_insert_with(|| Box::pin(sleep_until(look())));
+            if deadline.is_some() || is_closing {
+                let soonest = look();
+                if soonest < alarm.deadline() {
+                    alarm.as_mut().reset(soonest);
+                }
+            }
+            ready!(alarm.as_mut().poll(cx));
+            // An alarm of an earlier wait may ring first; it is set anew then, not at each request.
+            if deadline.is_none_or(|deadline| Instant::now() < deadline) {
+                alarm.as_mut().reset(look());
+            } else if !self.begins_farewell() {
                 return Poll::Ready(());
             }
-            alarm.as_mut().reset(deadline.unwrap_or_else(look));
         }
-        Poll::Pending
     }
 }
 
@@ -149,7 +205,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for DeadlineStream<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+        let this = self.get_mut();
+        let done = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.wrote(done)
     }
 
     fn poll_write_vectored(
@@ -157,7 +215,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for DeadlineStream<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+        let this = self.get_mut();
+        let done = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.wrote(done)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -165,7 +225,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for DeadlineStream<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        let done = Pin::new(&mut this.stream).poll_flush(cx);
+        this.wrote(done)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -192,8 +254,8 @@ mod tests {
         (DeadlineStream::new(near, activity.clone(), WAITS), far)
     }
 
-    /// Reads until the limit; after how many seconds that was.
-    async fn cut_after(stream: &mut DeadlineStream<DuplexStream>) -> u64 {
+    /// Reads until the limit; after how many seconds that was. Nobody answers a farewell.
+    async fn cut_after(stream: &mut (impl AsyncRead + Unpin)) -> u64 {
         let started = Instant::now();
         let error = stream.read_to_end(&mut Vec::new()).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -203,7 +265,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_byte_is_awaited_as_long_as_a_head() {
         let (mut stream, _far) = open(&Activity::default());
-        assert_eq!(cut_after(&mut stream).await, 10);
+        assert_eq!(cut_after(&mut stream).await, 10 + FAREWELL.as_secs());
     }
 
     #[tokio::test(start_paused = true)]
@@ -220,7 +282,7 @@ mod tests {
         assert_eq!(cut_after(&mut stream).await, 10);
         let (mut stream, _far) = open(&activity);
         drop(activity.begin());
-        assert_eq!(cut_after(&mut stream).await, 300);
+        assert_eq!(cut_after(&mut stream).await, 300 + FAREWELL.as_secs());
     }
 
     #[tokio::test(start_paused = true)]
@@ -232,7 +294,27 @@ mod tests {
         assert!(timeout(day, stream.read_u8()).await.is_err());
         // Nor does that day count once it has ended.
         drop(running);
-        assert_eq!(cut_after(&mut stream).await, 300);
+        assert_eq!(cut_after(&mut stream).await, 300 + FAREWELL.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_still_takes_the_last_answer_is_not_idle() {
+        let activity = Activity::default();
+        let (near, mut far) = duplex(1);
+        let stream = DeadlineStream::new(near, activity.clone(), WAITS);
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        drop(activity.begin());
+        tokio::spawn(async move { writer.write_all(b"last").await });
+        let taking = tokio::spawn(async move {
+            for _ in 0..3 {
+                sleep(Duration::from_secs(299)).await;
+                far.read_u8().await.unwrap();
+            }
+            far
+        });
+        let cut = cut_after(&mut reader).await;
+        assert_eq!(cut, 3 * 299 + 300 + FAREWELL.as_secs());
+        drop(taking.await.unwrap());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Stopping: unready at once, then finishing, then breaking what is left.
 use crate::{
     site::Site,
-    wire::{Ended, Wire, connect, patiently},
+    wire::{Ended, Http2Wire, Wire, connect, patiently},
 };
 use serde_json::Value;
 use sidecar_testkit::client::{Answer, ClientError};
@@ -113,6 +113,25 @@ async fn a_client_stuck_in_the_handshake_does_not_hold_up_the_end() {
     assert_eq!(site.stop_sidecar().await, 0);
     let took = started.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn http2_clients_that_do_not_take_their_leave_do_not_hold_up_the_end() {
+    let mut site = Site::with(|settings| settings.set("listen", "drain_max", "'30s'")).await;
+    let _no_preface = Wire::with_alpn(&site, &["h2"]).await;
+    let _no_request = Http2Wire::open(&site).await;
+    let mut idle = Http2Wire::open(&site).await;
+    idle.request(1, ("GET", "/v1/info"), &[]).await;
+    assert_eq!(idle.status().await, 200);
+    let _no_head = {
+        let mut wire = Wire::open(&site).await;
+        wire.send("GET /").await;
+        wire
+    };
+    let started = Instant::now();
+    assert_eq!(site.stop_sidecar().await, 0);
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(8), "{took:?}");
 }
 
 #[tokio::test]

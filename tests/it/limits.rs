@@ -1,7 +1,7 @@
 //! What one client may take: time for handshake and head, idle time, header bytes, connections.
 use crate::{
     site::{Site, vendor_code},
-    wire::{Ended, Wire, connect, patiently},
+    wire::{Ended, GOAWAY, Http2Wire, PING, Wire, connect, patiently},
 };
 use sidecar_testkit::client::body_channel;
 use std::time::{Duration, Instant};
@@ -116,13 +116,27 @@ async fn an_idle_connection_outlives_header_timeout_and_ends_after_idle_timeout(
             assert_eq!(wire.answer().await.status, status, "{request:?}");
             assert!(!wire.ended_within(A_WHILE).await, "{request:?}");
         }
-        let (rest, _) = wire.rest().await;
-        assert!(rest.is_empty(), "{request:?}: {rest:?}");
+        let end = (Vec::new(), Ended::Properly);
+        assert_eq!(wire.rest().await, end, "{request:?}");
     };
     let started = Instant::now();
     // The second is answered before anything is awaited.
     tokio::join!(idle(INFO, 200), idle(wrong_host, 400));
     assert!(started.elapsed() > Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn an_idle_http2_connection_ends_with_a_farewell() {
+    let site = Site::with(|settings| settings.set("limits", "idle_timeout", "'60ms'")).await;
+    let mut wire = Http2Wire::open(&site).await;
+    wire.request(1, ("GET", "/v1/info"), &[]).await;
+    assert_eq!(wire.status().await, 200);
+    let warning = wire.next(GOAWAY).await;
+    assert_eq!(warning[..4], [0x7f, 0xff, 0xff, 0xff]); // any stream yet
+    let ping = wire.next(PING).await;
+    wire.send(PING, 1, 0, &ping).await; // ACK
+    assert_eq!(wire.next(GOAWAY).await[..4], [0, 0, 0, 1]);
+    assert_eq!(wire.end().await, Ended::Properly);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A TLS connection on which a test writes and reads the very bytes.
 mod http2;
 
-pub(crate) use http2::{DATA, HEADERS, Http2Wire, RST_STREAM};
+pub(crate) use http2::{DATA, GOAWAY, HEADERS, Http2Wire, PING, RST_STREAM};
 
 use crate::site::Site;
 use rustls::{ClientConfig, ProtocolVersion, crypto::aws_lc_rs};

@@ -1,5 +1,5 @@
 //! An HTTP/2 connection on which a test writes and reads the very frames.
-use super::Wire;
+use super::{Ended, Wire};
 use crate::site::Site;
 
 /// One connection, opened with the preface and empty SETTINGS.
@@ -12,6 +12,8 @@ pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
 
 /// The last frame of a stream.
 const END_STREAM: u8 = 1;
@@ -67,6 +69,11 @@ impl Http2Wire {
                 return payload;
             }
         }
+    }
+
+    /// How the other side ends the connection.
+    pub(crate) async fn end(&mut self) -> Ended {
+        self.wire.rest().await.1
     }
 
     /// The status of the next answer: the first field of its head, which for these is but a number
