@@ -1,11 +1,11 @@
 //! TLS towards clients: versions, key exchange, ALPN, client certificates, listeners.
 use crate::{
     site::{Site, authority},
-    wire::{Wire, connect},
+    wire::{Wire, client_config, connect},
 };
 use rustls::{ALL_VERSIONS, NamedGroup, ProtocolVersion, version::TLS12, version::TLS13};
 use sidecar_testkit::client::Client;
-use std::fs;
+use std::{fs, sync::Arc};
 use tokio::net::TcpStream;
 
 #[tokio::test]
@@ -32,6 +32,26 @@ async fn the_first_key_exchange_is_post_quantum() {
     let facts = connection.tls().unwrap();
     assert_eq!(facts.version, ProtocolVersion::TLSv1_3);
     assert_eq!(facts.group, Some(NamedGroup::X25519MLKEM768));
+}
+
+#[tokio::test]
+async fn each_connection_brings_one_ticket_for_a_resumed_one() {
+    let site = Site::start().await;
+    let config = Arc::new(client_config(&site, &["http/1.1"], &[&TLS13]));
+    let open = async || {
+        Wire::by(connect(&site).await, config.clone())
+            .await
+            .unwrap()
+    };
+    for is_resumed in [false, true, true] {
+        let mut wire = open().await;
+        assert_eq!(wire.is_resumed(), is_resumed);
+        // The ticket comes with the answer.
+        wire.send("GET /v1/info HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert_eq!(wire.answer().await.status, 200);
+    }
+    let two = [open().await, open().await];
+    assert_eq!(two.map(|wire| wire.is_resumed()), [true, false]);
 }
 
 #[tokio::test]

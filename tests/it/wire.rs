@@ -4,7 +4,9 @@ mod http2;
 pub(crate) use http2::{DATA, GOAWAY, HEADERS, Http2Wire, PING, RST_STREAM};
 
 use crate::site::Site;
-use rustls::{ClientConfig, ProtocolVersion, crypto::aws_lc_rs};
+use rustls::{
+    ClientConfig, HandshakeKind, ProtocolVersion, SupportedProtocolVersion, crypto::aws_lc_rs,
+};
 use rustls_pki_types::ServerName;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
@@ -67,22 +69,24 @@ impl Wire {
         tcp: TcpStream,
         site: &Site,
         alpn: &[&str],
-        versions: &[&'static rustls::SupportedProtocolVersion],
+        versions: &[&'static SupportedProtocolVersion],
     ) -> io::Result<Self> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(site.authority.roots())
-            .with_no_client_auth();
-        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Self::by(tcp, Arc::new(client_config(site, alpn, versions))).await
+    }
+
+    /// The same for a client that remembers its earlier connections, if `config` is theirs.
+    pub(crate) async fn by(tcp: TcpStream, config: Arc<ClientConfig>) -> io::Result<Self> {
         let name = ServerName::try_from("localhost").unwrap();
-        let connector = TlsConnector::from(Arc::new(config));
+        let connector = TlsConnector::from(config);
         let stream = patiently("a handshake", connector.connect(name, tcp)).await?;
         Ok(Self {
             stream,
             unread: Vec::new(),
         })
+    }
+
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     pub(crate) fn version(&self) -> Option<ProtocolVersion> {
@@ -269,6 +273,22 @@ impl Plain {
         let envelope: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
         envelope["status"]["vendor_code"].as_i64().unwrap_or(0)
     }
+}
+
+/// A client that trusts the site, offers these protocols and speaks these versions of TLS.
+pub(crate) fn client_config(
+    site: &Site,
+    alpn: &[&str],
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(site.authority.roots())
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config
 }
 
 /// A TCP connection to the sidecar, no TLS yet.
