@@ -204,8 +204,13 @@ impl Authenticator {
         let granted = self.0.policy.decide(holder.identity(), &database);
         seen.database = Some(database);
         let granted = granted.ok_or(Failure::NotGranted)?;
-        let injection = self.inject(holder, granted, now).await?;
-        Ok(Decision::Inject(injection))
+        let grantee = self.grantee(holder, granted)?;
+        let token = match self.ready(&grantee, now)? {
+            Some(token) => token,
+            // Seldom, and large: a future of its own.
+            None => Box::pin(self.obtain(&grantee, now)).await?,
+        };
+        Ok(Decision::Inject(self.inject(token, grantee, now)))
     }
 
     /// Whoever holds the credential of a request; `None`: it is for the SQL node to judge.

@@ -82,13 +82,19 @@ impl Holder {
     }
 }
 
+/// Who was granted which database, and where the Ocient token for that is kept.
+#[derive(Debug)]
+pub(super) struct Grantee {
+    holder: Holder,
+    granted: Granted,
+    slot: Arc<Slot>,
+}
+
 /// An Ocient token in use for one request.
 #[derive(Debug)]
 pub struct Injection {
     token: Arc<OcientToken>,
-    slot: Arc<Slot>,
-    holder: Holder,
-    granted: Granted,
+    grantee: Grantee,
 }
 
 impl Injection {
@@ -99,45 +105,58 @@ impl Injection {
 }
 
 impl Authenticator {
-    /// The Ocient token for `holder`, who was granted the database.
-    pub(super) async fn inject(
-        &self,
-        holder: Holder,
-        granted: Granted,
-        now: SystemTime,
-    ) -> Result<Injection, Failure> {
+    /// What `granted` entitles `holder` to.
+    pub(super) fn grantee(&self, holder: Holder, granted: Granted) -> Result<Grantee, Failure> {
         let slot = self.slot(&holder, &granted)?;
-        let token = match slot.ready(now) {
-            Some(Ready { token, is_due }) => {
-                if is_due {
-                    let application = self.application(&holder, &granted)?;
-                    self.0.tokens.renew(&slot, application, token.clone(), now);
-                }
-                token
-            }
-            // Seldom, and large: a future of its own.
-            None => Box::pin(self.obtain(&holder, &granted, &slot, now)).await?,
-        };
-        self.keep(&holder, &token, now);
-        Ok(Injection {
-            token,
-            slot,
+        Ok(Grantee {
             holder,
             granted,
+            slot,
         })
     }
 
-    async fn obtain(
+    /// The Ocient token of `grantee` if it is there and good, and nothing has to be waited for; it
+    /// is renewed meanwhile when it is due.
+    pub(super) fn ready(
         &self,
-        holder: &Holder,
-        granted: &Granted,
-        slot: &Arc<Slot>,
+        grantee: &Grantee,
+        now: SystemTime,
+    ) -> Result<Option<Arc<OcientToken>>, Failure> {
+        let Some(Ready { token, is_due }) = grantee.slot.ready(now) else {
+            return Ok(None);
+        };
+        if is_due {
+            let application = self.application(grantee)?;
+            let tokens = &self.0.tokens;
+            tokens.renew(&grantee.slot, application, token.clone(), now);
+        }
+        Ok(Some(token))
+    }
+
+    /// The same, obtained if need be.
+    pub(super) async fn obtain(
+        &self,
+        grantee: &Grantee,
         now: SystemTime,
     ) -> Result<Arc<OcientToken>, Failure> {
-        let application = self.application(holder, granted)?;
-        self.restore(holder, slot);
-        let token = self.0.tokens.token(slot, || application.clone(), now).await;
-        token.map_err(|error| self.refusal(holder, &error))
+        let application = self.application(grantee)?;
+        self.restore(grantee);
+        let tokens = &self.0.tokens;
+        let token = tokens.token(&grantee.slot, || application.clone(), now);
+        token
+            .await
+            .map_err(|error| self.refusal(&grantee.holder, &error))
+    }
+
+    /// Sets `token` for one request.
+    pub(super) fn inject(
+        &self,
+        token: Arc<OcientToken>,
+        grantee: Grantee,
+        now: SystemTime,
+    ) -> Injection {
+        self.keep(&grantee.holder, &token, now);
+        Injection { token, grantee }
     }
 
     /// Replaces a token that the SQL node did not take. `None`: it takes none lately.
@@ -149,14 +168,15 @@ impl Authenticator {
         refused: Injection,
         now: SystemTime,
     ) -> Result<Option<Injection>, Failure> {
-        if !refused.slot.forget(&refused.token, now) {
+        let Injection { token, grantee } = refused;
+        if !grantee.slot.forget(&token, now) {
             return Ok(None);
         }
-        let application = self.application(&refused.holder, &refused.granted)?;
+        let application = self.application(&grantee)?;
         let tokens = &self.0.tokens;
-        let token = tokens.token(&refused.slot, || application.clone(), now);
+        let token = tokens.token(&grantee.slot, || application.clone(), now);
         let token = token.await.map_err(|error| Failure::from(&*error))?;
-        Ok(Some(Injection { token, ..refused }))
+        Ok(Some(Injection { token, grantee }))
     }
 
     /// A refusal counts for nothing while the provider could not give a newer proof.
@@ -190,7 +210,10 @@ impl Authenticator {
         Ok(self.0.tokens.slot(key))
     }
 
-    fn application(&self, holder: &Holder, granted: &Granted) -> Result<Application, Failure> {
+    fn application(&self, grantee: &Grantee) -> Result<Application, Failure> {
+        let Grantee {
+            holder, granted, ..
+        } = grantee;
         let identity = holder.identity();
         let (proof, database) = match (self.0.mode, holder) {
             (CredentialMode::Login, _) => {
@@ -222,11 +245,11 @@ impl Authenticator {
     }
 
     /// Gives a session its Ocient token back after a restart.
-    fn restore(&self, holder: &Holder, slot: &Slot) {
-        if let (CredentialMode::Exchange, Holder::Session(session)) = (self.0.mode, holder)
+    fn restore(&self, grantee: &Grantee) {
+        if let (CredentialMode::Exchange, Holder::Session(session)) = (self.0.mode, &grantee.holder)
             && let Some(stored) = session.record.stored_token()
         {
-            slot.adopt(Arc::new(stored));
+            grantee.slot.adopt(Arc::new(stored));
         }
     }
 

@@ -15,7 +15,7 @@ use std::{
     future::poll_fn,
     net::IpAddr,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::{Duration, Instant, SystemTime},
 };
 use tokio::time::timeout;
@@ -45,19 +45,27 @@ impl AnswerBody {
         answer
     }
 
-    /// Reads what comes within `limit`; it is handed out later all the same. `None` if that is
-    /// not the whole body. For bodies that are known to be short and without trailers.
+    /// The whole body if all of it has come; it is handed out later all the same. For bodies that
+    /// are known to be short and without trailers.
+    pub(super) fn at_hand(&mut self) -> Option<Result<Bytes, BodyError>> {
+        // Whoever waits for more polls again, with a waker.
+        match self.poll_ahead(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ended) => Some(ended.map(|()| self.read())),
+            Poll::Pending => None,
+        }
+    }
+
+    /// The same, waiting for it; `None` if that takes longer than `limit`.
     pub(super) async fn read_ahead(&mut self, limit: Duration) -> Result<Option<Bytes>, BodyError> {
-        // Nearly always all of it is there: then there is no need for a timer.
-        let ended = match poll_fn(|cx| Poll::Ready(self.poll_ahead(cx))).await {
-            Poll::Ready(ended) => Ok(ended),
-            Poll::Pending => Box::pin(timeout(limit, poll_fn(|cx| self.poll_ahead(cx)))).await,
-        };
-        match ended {
-            Ok(Ok(())) => Ok(Some(self.ahead.clone().unwrap_or_default())),
+        match timeout(limit, poll_fn(|cx| self.poll_ahead(cx))).await {
+            Ok(Ok(())) => Ok(Some(self.read())),
             Ok(Err(error)) => Err(error),
             Err(_) => Ok(None),
         }
+    }
+
+    fn read(&self) -> Bytes {
+        self.ahead.clone().unwrap_or_default()
     }
 
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {

@@ -95,10 +95,27 @@ impl Proxy {
         let sent = self.upstream.send(request).await;
         let answer = sent.map_err(|error| no_answer(&error, visit.request_id))?;
         let mut answer = without_cookies(finish(answer));
-        match is_refusal(&mut answer).await? {
+        match glance(&mut answer)? {
+            Look::Fine => Ok(answer),
+            // Seldom, and large: futures of their own.
+            Look::Refused => Box::pin(self.repeat(answer, copy, injection, visit)).await,
+            Look::Unclear => Box::pin(self.read_on(answer, copy, injection, visit)).await,
+        }
+    }
+
+    /// Waits for the rest of an answer that may refuse the token.
+    async fn read_on(
+        &self,
+        mut answer: Response<AnswerBody>,
+        copy: Repeatable,
+        injection: Injection,
+        visit: &Visit<'_>,
+    ) -> Result<Response<AnswerBody>, Failure> {
+        let whole = answer.body_mut().read_ahead(ENVELOPE_WAIT).await;
+        let whole = whole.map_err(|_| Failure::NodeBroke)?;
+        match whole.is_some_and(|whole| refuses_token(&whole)) {
             false => Ok(answer),
-            // Seldom, and large: a future of its own.
-            true => Box::pin(self.repeat(answer, copy, injection, visit)).await,
+            true => self.repeat(answer, copy, injection, visit).await,
         }
     }
 
@@ -150,15 +167,30 @@ fn frame_body<B: http_body::Body>(request: &mut Request<B>) {
     }
 }
 
-/// Whether the answer refuses the injected token: by its HTTP status, or by Ocient's, which may
-/// come with any.
-async fn is_refusal(answer: &mut Response<AnswerBody>) -> Result<bool, Failure> {
-    if answer.status() == StatusCode::UNAUTHORIZED || !is_envelope(answer) {
-        return Ok(answer.status() == StatusCode::UNAUTHORIZED);
+/// Whether an answer refuses the injected token.
+enum Look {
+    Fine,
+    Refused,
+    /// Not all of it has come yet.
+    Unclear,
+}
+
+/// Looks whether the answer refuses the token: by its HTTP status, or by Ocient's, which may come
+/// with any. Nearly always all of it is there.
+fn glance(answer: &mut Response<AnswerBody>) -> Result<Look, Failure> {
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        return Ok(Look::Refused);
     }
-    let whole = answer.body_mut().read_ahead(ENVELOPE_WAIT).await;
-    let whole = whole.map_err(|_| Failure::NodeBroke)?;
-    Ok(whole.is_some_and(|whole| refuses_token(&whole)))
+    if !is_envelope(answer) {
+        return Ok(Look::Fine);
+    }
+    Ok(match answer.body_mut().at_hand() {
+        None => Look::Unclear,
+        Some(whole) => match refuses_token(&whole.map_err(|_| Failure::NodeBroke)?) {
+            true => Look::Refused,
+            false => Look::Fine,
+        },
+    })
 }
 
 /// Whether an envelope's status says so. Most answers hold none of the numbers, so that a search
