@@ -20,7 +20,8 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Requests of one connection: how many are being answered, and when the last one ended.
+/// Requests of one connection: how many are being answered, what of their answers is owed still,
+/// when the last one ended, and whether the connection is to end.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activity(Arc<Counts>);
 
@@ -50,6 +51,11 @@ impl Activity {
             is_short: true,
             ..Counts::default()
         }))
+    }
+
+    /// Whether it is a connection too many.
+    pub(super) fn is_short(&self) -> bool {
+        self.0.is_short
     }
 
     /// The connection is to end, in good order. Whoever drives it sees to it at its next turn.

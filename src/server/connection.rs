@@ -84,7 +84,8 @@ impl Protocol {
 /// before it, so a slow reader cannot give it in time. There is nothing for a ping to find:
 /// a client that has vanished is found by TCP, whether a query runs or nothing happens
 /// ([`prepare`]); one that takes nothing, of the connection or of a stream, by [`StallLimit`] or
-/// [`Streams`]; and one that has no request and says nothing by [`DeadlineStream`].
+/// [`Streams`]; and one that has no request and says nothing by [`DeadlineStream`]. Behind a proxy
+/// that ends TCP, TCP's probes end there, too: then the proxy's own limits find the client.
 fn http2(limits: &Limits) -> http2::Builder<Streams> {
     let mut http2 = http2::Builder::new(Streams::new(limits.idle_timeout));
     http2

@@ -29,6 +29,13 @@ pub(super) struct Waits {
 /// satellite 0.6 s, and a lost segment is sent again after another one.
 pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
+/// Bytes per second that a slow client reads. Over HTTP/2 it cannot take its leave before it has
+/// read what was sent, and the system still holds the end of that: it gets the time besides.
+const SLOW: u64 = 128 * 1024;
+
+/// Most of that time: a system holds some 4 MiB for a connection (`tcp_wmem`).
+const TAIL: Duration = Duration::from_secs(32);
+
 /// A stream that ends when the client waits too long between or inside request heads. Nothing is
 /// limited while a request is being answered: a query runs as long as it runs.
 ///
@@ -49,6 +56,8 @@ pub(super) struct DeadlineStream<S> {
     is_full: bool,
     /// When the latest of such waits ended.
     took: Option<Instant>,
+    /// By when a slow client has read what was sent.
+    read_by: Option<Instant>,
     // Armed at most once per wait that outlasts a poll; never touched by a prompt client.
     alarm: Option<Pin<Box<Sleep>>>,
 }
@@ -76,6 +85,7 @@ impl<S> DeadlineStream<S> {
             waiting,
             is_full: false,
             took: None,
+            read_by: None,
             alarm: None,
         }
     }
@@ -96,7 +106,10 @@ impl<S> DeadlineStream<S> {
         }
         let last = self.activity.last_taken().max(self.took);
         let farewell = self.activity.closing();
-        let farewell = farewell.map(|since| last.map_or(since, |last| last.max(since)) + FAREWELL);
+        let farewell = farewell.map(|since| {
+            let left = last.map_or(since, |last| last.max(since)) + FAREWELL;
+            self.read_by.map_or(left, |read_by| left.max(read_by))
+        });
         let idle = || last.unwrap_or_else(Instant::now) + self.waits.idle;
         match self.waiting {
             Waiting::InHead(since) => {
@@ -108,6 +121,17 @@ impl<S> DeadlineStream<S> {
             _ if self.activity.is_owing() => Some(idle()),
             _ => farewell.or_else(|| Some(idle())),
         }
+    }
+
+    /// To be called with the count of bytes that the system has taken.
+    fn sent(&mut self, count: usize) {
+        if self.waits.bytes_begin_a_head || self.activity.is_short() {
+            return; // HTTP/1.1 says its last word with the answer; a connection too many is not kept
+        }
+        let now = Instant::now();
+        let reading = Duration::from_micros(count as u64 * 1_000_000 / SLOW);
+        let read_by = self.read_by.map_or(now, |earlier| earlier.max(now)) + reading;
+        self.read_by = Some(read_by.min(now + TAIL));
     }
 
     /// Whether the wait that has just ended is not the last one: the client is to be told first.
@@ -136,7 +160,7 @@ impl<S> DeadlineStream<S> {
         matches!(self.waiting, Waiting::InHead(_))
     }
 
-    /// To be called with what became of each write.
+    /// To be called with what became of each write or flush.
     fn wrote<T>(&mut self, done: Poll<T>) -> Poll<T> {
         if self.is_full && done.is_ready() {
             self.took = Some(Instant::now());
@@ -207,6 +231,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for DeadlineStream<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let done = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(count)) = done {
+            this.sent(count);
+        }
         this.wrote(done)
     }
 
@@ -217,6 +244,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for DeadlineStream<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let done = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        if let Poll::Ready(Ok(count)) = done {
+            this.sent(count);
+        }
         this.wrote(done)
     }
 
@@ -315,6 +345,24 @@ mod tests {
         let cut = cut_after(&mut reader).await;
         assert_eq!(cut, 3 * 299 + 300 + FAREWELL.as_secs());
         drop(taking.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_can_read_what_the_system_holds_before_it_takes_its_leave() {
+        let waits = Waits {
+            bytes_begin_a_head: false,
+            ..WAITS
+        };
+        for (mebibytes, seconds) in [(0, 2), (1, 8), (2, 16), (9, 32)] {
+            let activity = Activity::default();
+            let (near, _far) = duplex(10 << 20);
+            let mut stream = DeadlineStream::new(near, activity.clone(), waits);
+            let running = activity.begin();
+            stream.write_all(&vec![0; mebibytes << 20]).await.unwrap();
+            activity.close();
+            drop(running);
+            assert_eq!(cut_after(&mut stream).await, seconds, "{mebibytes} MiB");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -31,8 +31,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The listeners that systemd has passed to this process (sd_listen_fds(3)), none if it was not
-/// started so. They can be had once: the variables that announce them are removed, lest a child
-/// take them for its own.
+/// started so. They can be had once: the variables that announce them are removed with them, lest a
+/// child take them for its own.
 ///
 /// # Errors
 /// A count of descriptors that is none, or a descriptor that is no listening TCP socket. To be

@@ -67,7 +67,7 @@ async fn dropped_owners_lose_their_slots_and_nobody_else_does() {
 }
 
 #[tokio::test]
-async fn a_token_is_kept_in_its_slot_though_the_cache_drops_that_meanwhile() {
+async fn a_token_is_kept_in_its_slot_though_the_cache_has_dropped_that() {
     let (site, now) = (Site::start().await, SystemTime::now());
     let (tokens, [key, ..]) = (tokens(&site), keys());
     let slot = tokens.slot(key);
