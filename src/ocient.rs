@@ -27,12 +27,9 @@ use tokio::runtime::Handle;
 /// What an Ocient token is kept under that has no other place: whose it is, for which database.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenKey {
-    owner: Owner,
+    owner: [u8; 32],
     whole: [u8; 32],
 }
-
-/// Tells whose a key is that can be dropped with others of its owner.
-pub type Owner = [u8; 28];
 
 impl fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,11 +40,11 @@ impl fmt::Debug for TokenKey {
 impl TokenKey {
     /// The key of these parts; no two lists of parts share one.
     pub fn of(parts: &[&[u8]]) -> Self {
-        Self::owned_by(Owner::default(), parts)
+        Self::owned_by([0; 32], parts)
     }
 
     /// The same for one of the keys of `owner`, which [`OcientTokens::drop_owners`] can drop.
-    pub fn owned_by(owner: Owner, parts: &[&[u8]]) -> Self {
+    pub fn owned_by(owner: [u8; 32], parts: &[&[u8]]) -> Self {
         let mut hash = Context::new(&SHA256);
         hash.update(&owner);
         for part in parts {
@@ -119,8 +116,8 @@ impl Hash for BySlot {
     }
 }
 
-/// A token nobody has asked for in a day has ended long ago.
-const UNUSED: Duration = Duration::from_secs(24 * 3600);
+/// An Ocient token that nobody has asked for in a day has ended long ago.
+pub const UNUSED: Duration = Duration::from_secs(24 * 3600);
 
 impl OcientTokens {
     /// `capacity`: tokens kept at most. Work runs on `control`.
@@ -200,7 +197,7 @@ impl OcientTokens {
     }
 
     /// Forgets whatever these owners have: their credentials count no more.
-    pub fn drop_owners(&self, owners: &HashSet<Owner>) {
+    pub fn drop_owners(&self, owners: &HashSet<[u8; 32]>) {
         let keys = self.slots.iter().map(|(key, _)| *key);
         for key in keys.filter(|key| owners.contains(&key.owner)) {
             self.slots.invalidate(&key);

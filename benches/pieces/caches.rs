@@ -21,7 +21,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     sessions(criterion, &world);
     ocient_tokens(criterion, &world);
     criterion.bench_function("key of an Ocient token", |bencher| {
-        bencher.iter(|| TokenKey::owned_by(black_box([7; 28]), &[b"token", b"retail_analytics"]));
+        bencher.iter(|| TokenKey::owned_by(black_box([7; 32]), &[b"token", b"retail_analytics"]));
     });
 }
 

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
+    ocient::UNUSED,
     oidc::{Identity, OidcError, Proof, Provider, TokenFault},
     secret::Secret,
     session::SessionToken,
@@ -69,7 +70,7 @@ impl Opaque {
                 .max_capacity(capacity)
                 // The newest is never the one left out, and with it its Ocient token.
                 .eviction_policy(EvictionPolicy::lru())
-                .time_to_idle(UNUSED)
+                .time_to_idle(UNUSED) // as long as that is kept elsewhere
                 .build(),
             inactive: Cache::builder()
                 .max_capacity(MAX_INACTIVE)
@@ -385,9 +386,6 @@ const NAMED: Duration = Duration::from_secs(3600);
 
 /// How long it is remembered that a token was asked about before.
 const REMEMBERED: Duration = Duration::from_secs(3600);
-
-/// The Ocient token of an active token that nobody shows for a day is of no more use.
-const UNUSED: Duration = Duration::from_secs(24 * 3600);
 
 /// Inactive tokens remembered at most; pushing one out costs a question.
 const MAX_INACTIVE: u64 = 10_000;

@@ -2,7 +2,7 @@
 use super::{ended::Ended, holder::Proven, throttle::Turns};
 use crate::{
     failure::Failure,
-    ocient::Owner,
+    ocient::UNUSED,
     oidc::{Expect, Identity, KeysVersion, OidcError, Proof, Provider, TokenFault},
     secret::Secret,
     single_flight::SingleFlight,
@@ -20,12 +20,11 @@ use std::{
 };
 use tokio::{runtime::Handle, sync::Semaphore};
 
-/// SHA-256 of a token: these caches, which are large, hold no token that anybody could use. Cut to
-/// the size of SHA-224: with the provider's number, a key takes 32 bytes.
-pub(super) type TokenDigest = Owner;
+/// SHA-256 of a token: these caches, which are large, hold no token that anybody could use.
+pub(super) type TokenDigest = [u8; 32];
 
 /// A token, and the number of the provider by whose rules it was judged: another's may differ.
-type Judged = (u32, TokenDigest);
+type Judged = (usize, TokenDigest);
 
 /// What was found out about provider tokens.
 #[derive(Clone, Debug)]
@@ -73,7 +72,7 @@ impl Verified {
                 .max_capacity(capacity)
                 // The newest is never the one left out, and with it its Ocient token.
                 .eviction_policy(EvictionPolicy::lru())
-                .time_to_idle(UNUSED)
+                .time_to_idle(UNUSED) // as long as that is kept elsewhere
                 .build(),
             bad: Cache::builder()
                 .max_capacity(MAX_REFUSED)
@@ -98,7 +97,6 @@ impl Verified {
         turns: impl FnOnce() -> Option<Turns>,
         now: SystemTime,
     ) -> Result<Found, Failure> {
-        let number = u32::try_from(number).map_err(|_| Failure::Internal)?;
         let key = (number, key_of(token));
         if let Some(known) = self.good.get(&key) {
             if known.proven.identity.is_expired(now) {
@@ -272,24 +270,21 @@ impl Known {
 /// A token that lives longer is judged again once a day, and what it lacks asked for again.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// A token that nobody has shown in a day has most often ended, or is never shown again.
-const UNUSED: Duration = Duration::from_secs(24 * 3600);
-
 /// The key of a token's refusal as one kind of token: as another kind it may be good.
 fn key_as(token: &Secret, provider: &Provider, expect: Expect<'static>) -> TokenDigest {
     let mut hash = Context::new(&SHA256);
     hash.update(format!("{expect:?} {:?}", provider.config().name).as_bytes());
     hash.update(&key_of(token));
-    cut(&hash.finish())
+    bytes_of(&hash.finish())
 }
 
 /// The key of a token in every cache.
 pub(super) fn key_of(token: &Secret) -> TokenDigest {
-    cut(&digest(&SHA256, token.expose().as_bytes()))
+    bytes_of(&digest(&SHA256, token.expose().as_bytes()))
 }
 
-fn cut(digest: &Digest) -> TokenDigest {
-    *digest.as_ref().first_chunk().expect("a longer digest")
+fn bytes_of(digest: &Digest) -> TokenDigest {
+    *digest.as_ref().first_chunk().expect("SHA-256 has 32 bytes")
 }
 
 #[cfg(test)]

@@ -43,8 +43,8 @@ fn application(site: &Site) -> Application {
 fn keys() -> [TokenKey; 3] {
     let parts: &[&[u8]] = &[b"token", b"system"];
     [
-        TokenKey::owned_by([1; 28], parts),
-        TokenKey::owned_by([2; 28], parts),
+        TokenKey::owned_by([1; 32], parts),
+        TokenKey::owned_by([2; 32], parts),
         TokenKey::of(parts),
     ]
 }
@@ -59,7 +59,7 @@ async fn dropped_owners_lose_their_slots_and_nobody_else_does() {
         assert!(obtained.is_ok());
     }
     assert_eq!(keys().map(|key| tokens.has(key, now)), [true; 3]);
-    tokens.drop_owners(&HashSet::from([[1; 28], [3; 28]]));
+    tokens.drop_owners(&HashSet::from([[1; 32], [3; 32]]));
     let left = keys().map(|key| tokens.has(key, now));
     assert_eq!(left, [false, true, true]);
     let [first, second, _] = keys().map(|key| tokens.slot(key));
