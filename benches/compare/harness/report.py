@@ -34,15 +34,24 @@ class Figures:
 class Goal:
     """`PEER:FIGURE <= NUMBER`, or `PEER:FIGURE / PEER:FIGURE <= NUMBER`, where `A|B` is the smaller of two."""
 
-    def __init__(self, text, figure=None, aim=None):
+    def __init__(self, text, figure=None, aim=None, floor=None):
         match = re.fullmatch(r"(\S+)(?: / (\S+))? (<=|>=) ([\d.]+)", text.strip())
         if not match:
             raise SystemExit(f"not a goal: {text}")
         self.left, self.right, self.sign, must = match.groups()
-        self.text, self.figure, self.must, self.aim = text, figure or text, float(must), aim
+        self.figure, self.must, self.aim, self.floor = figure or text, float(must), aim, floor
 
     def value(self, figures):
-        left = self._smallest(figures, self.left)
+        return self._value(figures, self.left)
+
+    def least(self, figures):
+        """What a peer that does less has in the same run; None where there is no such."""
+        if not self.floor:
+            return None
+        return self._value(figures, re.sub(r"^[^:]+", self.floor, self.left))
+
+    def _value(self, figures, left):
+        left = self._smallest(figures, left)
         if self.right is None or left is None:
             return left
         right = self._smallest(figures, self.right)
@@ -61,20 +70,22 @@ class Goal:
         return value <= self.must if self.sign == "<=" else value >= self.must
 
     def row(self, figures):
-        value, met = self.value(figures), self.is_met(figures)
+        value, least, met = self.value(figures), self.least(figures), self.is_met(figures)
         verdict = {True: "met", False: "**missed**", None: "not measured"}[met]
-        shown = "-" if value is None else f"{value:.2f}"
-        return [self.figure, shown, f"{self.sign} {self.must:g}", self.aim or "-", verdict]
+        if met is False and least is not None and least > self.must:
+            verdict += f", as {self.floor} would"
+        shown = ["-" if it is None else f"{it:.2f}" for it in (value, least)]
+        return [self.figure, shown[0], f"{self.sign} {self.must:g}", self.aim or "-", shown[1], verdict]
 
 
 def goals_of(file):
-    """Lines of `figure | goal | aim`; others are comments."""
+    """Lines of `figure | goal | aim | floor`; others are comments."""
     lines = [line.split(" | ") for line in file.read_text().splitlines() if " | " in line and line[0] != "#"]
-    return [Goal(goal, figure.strip(), aim.strip()) for figure, goal, aim in lines]
+    return [Goal(goal, figure, aim, floor if floor != "-" else None) for figure, goal, aim, floor in lines]
 
 
 FIGURES_HEAD = ["figure", "peer", "median", "min to max", "n", "ratio"]
-GOALS_HEAD = ["figure", "is", "must", "aim", ""]
+GOALS_HEAD = ["figure", "is", "must", "aim", "floor", ""]
 
 
 def plain(head, rows):

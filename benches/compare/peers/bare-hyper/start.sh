@@ -1,4 +1,3 @@
-# A bare hyper proxy, with the sidecar's libraries and no work of its own: what they cost.
+# A bare hyper proxy: the sidecar's libraries, and no work of its own but for the field it replaces.
 # auth: none
-# bearer: inject
 exec "$BENCH_TOOLS/bare"

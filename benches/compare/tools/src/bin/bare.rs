@@ -1,20 +1,20 @@
 //! A bare hyper proxy: what any proxy with these HTTP libraries pays before it decides anything.
 //!
-//! It ends TLS and forwards each request as it came, HTTP/1.1 or HTTP/2, over kept connections to
-//! the origin. It listens on BENCH_PORT, forwards to BENCH_UPSTREAM, and shows BENCH_CERT with BENCH_KEY.
-//! Buffers and the case of field names are as in the sidecar.
+//! It ends TLS and forwards each request as it came, but for the token, HTTP/1.1 or HTTP/2, over kept
+//! connections to the origin. It listens on BENCH_PORT, forwards to BENCH_UPSTREAM with BENCH_INJECT,
+//! and shows BENCH_CERT with BENCH_KEY. Buffers and the case of field names are as in the sidecar.
 use hyper::{
     Request, Response, Uri, Version,
     body::Incoming,
     client::conn::http1 as client,
-    header::HOST,
+    header::{AUTHORIZATION, HOST, HeaderValue},
     rt::Executor,
     server::conn::{http1, http2},
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
 use sidecar_bench_tools::proxy::{self, BUFFER, run};
-use std::{cell::RefCell, error::Error, rc::Rc, sync::Arc};
+use std::{cell::RefCell, env, error::Error, rc::Rc, sync::Arc};
 use tokio::{net::TcpStream, task::spawn_local};
 use tokio_rustls::server::TlsStream;
 
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 async fn serve(tls: TlsStream<TcpStream>, upstream: Arc<str>) -> Result<(), Box<dyn Error>> {
     let is_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-    let idle = Rc::new(Idle::new(upstream));
+    let idle = Rc::new(Idle::new(upstream)?);
     let forward = service_fn(move |request| idle.clone().forward(request));
     let stream = TokioIo::new(tls);
     if is_http2 {
@@ -45,13 +45,18 @@ async fn serve(tls: TlsStream<TcpStream>, upstream: Arc<str>) -> Result<(), Box<
 /// Kept connections of one client's connection.
 struct Idle {
     upstream: Arc<str>,
+    authorization: HeaderValue,
     senders: RefCell<Vec<client::SendRequest<Incoming>>>,
 }
 
 impl Idle {
-    fn new(upstream: Arc<str>) -> Self {
-        let senders = RefCell::default();
-        Self { upstream, senders }
+    fn new(upstream: Arc<str>) -> Result<Self, Box<dyn Error>> {
+        let injected = env::var("BENCH_INJECT")?;
+        Ok(Self {
+            upstream,
+            authorization: format!("Bearer {injected}").parse()?,
+            senders: RefCell::default(),
+        })
     }
 
     async fn forward(
@@ -61,6 +66,8 @@ impl Idle {
         if request.version() == Version::HTTP_2 {
             in_origin_form(&mut request)?;
         }
+        let authorization = self.authorization.clone();
+        request.headers_mut().insert(AUTHORIZATION, authorization);
         let mut sender = match self.take() {
             Some(sender) => sender,
             None => connect(&self.upstream).await?,
