@@ -194,9 +194,11 @@ fn blame(error: hyper::Error) -> UpstreamError {
 
 /// Whether the client waits to be asked for its body.
 fn expects_continue(request: &Request<Outgoing>) -> bool {
+    if http_body::Body::is_end_stream(request.body()) {
+        return false;
+    }
     let expected = request.headers().get(header::EXPECT);
     expected.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-        && !http_body::Body::is_end_stream(request.body())
 }
 
 /// Holds the body until the SQL node says `100 Continue`, so that the client, too, is asked for it

@@ -13,6 +13,9 @@ impl Pattern {
 
     /// Whether `name` as a whole fits; case counts.
     pub fn matches(&self, name: &str) -> bool {
+        if self.is_any() {
+            return true; // nearly always, and of every request
+        }
         let mut parts = self.0.split('*');
         let first = parts.next().unwrap_or_default();
         let Some(mut rest) = name.strip_prefix(first) else {

@@ -27,9 +27,9 @@ pub(super) fn format(access: &Access<'_>) -> Option<Vec<u8>> {
     };
     line.raw("{\"time\":\"");
     line.time(access.time)?;
-    line.raw("\",\"kind\":");
-    line.text(access.kind);
-    line.raw(",\"request_id\":");
+    line.raw("\",\"kind\":\"");
+    line.raw(access.kind);
+    line.raw("\",\"request_id\":");
     line.text(access.request_id);
     line.raw(",\"client\":\"");
     line.address(access.client);
@@ -43,8 +43,9 @@ pub(super) fn format(access: &Access<'_>) -> Option<Vec<u8>> {
     line.value(&access.bytes);
     line.raw(",\"duration_ms\":");
     line.value(&in_milliseconds(access.duration));
-    line.raw(",\"outcome\":");
-    line.value(&access.outcome);
+    line.raw(",\"outcome\":\"");
+    line.raw(access.outcome.name());
+    line.raw("\"");
     if let Some(identity) = access.identity {
         line.raw(",\"identity\":");
         line.text(identity);
@@ -53,8 +54,9 @@ pub(super) fn format(access: &Access<'_>) -> Option<Vec<u8>> {
         line.raw(",\"database\":");
         line.text(database);
     }
-    line.raw(",\"credential\":");
-    line.value(&access.credential);
+    line.raw(",\"credential\":\"");
+    line.raw(access.credential.name());
+    line.raw("\"");
     if let Some(cache_hit) = access.cache_hit {
         line.raw(",\"cache_hit\":");
         line.value(&cache_hit);
