@@ -30,7 +30,7 @@ pub enum CookieError {
 /// quotation marks belong to the value (RFC 6265 section 5.4).
 pub fn find<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, CookieError> {
     if !headers.contains_key(header::COOKIE) {
-        return Ok(None); // at once for most programs
+        return Ok(None); // most programs send none
     }
     let mut values = pairs(headers)?
         .filter(|(key, _)| *key == name.as_bytes())

@@ -14,7 +14,7 @@ impl Pattern {
     /// Whether `name` as a whole fits; case counts.
     pub fn matches(&self, name: &str) -> bool {
         if self.is_any() {
-            return true; // nearly always, and of every request
+            return true; // the usual pattern, asked at every request
         }
         let mut parts = self.0.split('*');
         let first = parts.next().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The access line as JSON, member by member. It is made once per request, and a general
 //! serialiser, which looks at every name for what has to be escaped, takes three times as long.
 use super::{
-    line::{Access, in_milliseconds, shortened, timestamp},
+    line::{Access, CredentialKind, Outcome, in_milliseconds, shortened, timestamp},
     visible::visible,
 };
 use serde::Serialize;
@@ -44,7 +44,7 @@ pub(super) fn format(access: &Access<'_>) -> Option<Vec<u8>> {
     line.raw(",\"duration_ms\":");
     line.value(&in_milliseconds(access.duration));
     line.raw(",\"outcome\":\"");
-    line.raw(access.outcome.name());
+    line.raw(outcome(access.outcome));
     line.raw("\"");
     if let Some(identity) = access.identity {
         line.raw(",\"identity\":");
@@ -55,7 +55,7 @@ pub(super) fn format(access: &Access<'_>) -> Option<Vec<u8>> {
         line.text(database);
     }
     line.raw(",\"credential\":\"");
-    line.raw(access.credential.name());
+    line.raw(credential(access.credential));
     line.raw("\"");
     if let Some(cache_hit) = access.cache_hit {
         line.raw(",\"cache_hit\":");
@@ -67,6 +67,25 @@ pub(super) fn format(access: &Access<'_>) -> Option<Vec<u8>> {
         false => visible(&line.bytes).into_owned(),
     };
     line.is_whole.then_some(bytes)
+}
+
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Complete => "complete",
+        Outcome::Broken => "broken",
+    }
+}
+
+fn credential(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::None => "none",
+        CredentialKind::Basic => "basic",
+        CredentialKind::Bearer => "bearer",
+        CredentialKind::ProviderToken => "provider_token",
+        CredentialKind::SessionToken => "session_token",
+        CredentialKind::SessionCookie => "session_cookie",
+        CredentialKind::ApiKey => "api_key",
+    }
 }
 
 thread_local! {
@@ -155,12 +174,19 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        config::LogFormat,
-        telemetry::{CredentialKind, Outcome, line},
-    };
-    use proptest::{option, prelude::*};
+    use crate::{config::LogFormat, telemetry::line};
+    use proptest::{option, prelude::*, sample::select};
     use std::time::Duration;
+
+    const KINDS: [CredentialKind; 7] = [
+        CredentialKind::None,
+        CredentialKind::Basic,
+        CredentialKind::Bearer,
+        CredentialKind::ProviderToken,
+        CredentialKind::SessionToken,
+        CredentialKind::SessionCookie,
+        CredentialKind::ApiKey,
+    ];
 
     proptest! {
         #[test]
@@ -170,6 +196,7 @@ mod tests {
             (request_id, method, path) in ("[a-f0-9]{0,40}", ".{0,8}", "(?s).{0,1100}"),
             (identity, database) in (option::of("(?s).{0,20}"), option::of("(?s).{0,20}")),
             (is_complete, cache_hit) in (any::<bool>(), any::<Option<bool>>()),
+            credential in select(&KINDS[..]),
         ) {
             let access = Access {
                 time: SystemTime::UNIX_EPOCH + Duration::from_millis(millis),
@@ -184,7 +211,7 @@ mod tests {
                 outcome: if is_complete { Outcome::Complete } else { Outcome::Broken },
                 identity: identity.as_deref(),
                 database: database.as_deref(),
-                credential: CredentialKind::ProviderToken,
+                credential,
                 cache_hit,
             };
             let expected = serde_json::to_string(&access).unwrap() + "\n";

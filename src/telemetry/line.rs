@@ -29,7 +29,6 @@ pub struct Access<'a> {
     #[serde(serialize_with = "milliseconds", rename = "duration_ms")]
     pub duration: Duration,
     /// How the answer ended.
-    #[serde(serialize_with = "outcome")]
     pub outcome: Outcome,
     /// The name of the verified identity.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +37,6 @@ pub struct Access<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<&'a str>,
     /// What the client showed.
-    #[serde(serialize_with = "credential")]
     pub credential: CredentialKind,
     /// Whether the identity was known already; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +44,8 @@ pub struct Access<'a> {
 }
 
 /// How an answer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// All of it was handed to the connection.
     Complete,
@@ -55,7 +54,8 @@ pub enum Outcome {
 }
 
 /// The kind of credential a request carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
     /// None.
     None,
@@ -71,31 +71,6 @@ pub enum CredentialKind {
     SessionCookie,
     /// A key for OAuth connections.
     ApiKey,
-}
-
-impl Outcome {
-    /// Its name in a line.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Broken => "broken",
-        }
-    }
-}
-
-impl CredentialKind {
-    /// Its name in a line.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Basic => "basic",
-            Self::Bearer => "bearer",
-            Self::ProviderToken => "provider_token",
-            Self::SessionToken => "session_token",
-            Self::SessionCookie => "session_cookie",
-            Self::ApiKey => "api_key",
-        }
-    }
 }
 
 /// Something that matters to whoever asks later who got in, and who did not.
@@ -215,17 +190,6 @@ fn rfc3339<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::
 /// With three decimals.
 pub(super) fn in_milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
-}
-
-fn outcome<S: serde::Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(outcome.name())
-}
-
-fn credential<S: serde::Serializer>(
-    credential: &CredentialKind,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(credential.name())
 }
 
 fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
