@@ -41,7 +41,7 @@ impl RequestIds {
     /// The client's identifier, or the next one.
     pub fn of(&self, sent: Option<&HeaderValue>) -> RequestId {
         match sent {
-            Some(value) if is_sane(value.as_bytes()) => RequestId(value.clone()),
+            Some(value) if is_sane(value.as_bytes()) => RequestId::of(value.clone()),
             _ => self.next(),
         }
     }
@@ -52,7 +52,8 @@ impl RequestIds {
         let (connection, rest) = digits.split_at_mut(self.connection.len());
         connection.copy_from_slice(&self.connection);
         write_hex(&count, rest);
-        RequestId(HeaderValue::from_bytes(&digits).expect("hexadecimal digits are visible ASCII"))
+        let value = HeaderValue::from_bytes(&digits);
+        RequestId::of(value.expect("hexadecimal digits are visible ASCII"))
     }
 }
 
@@ -72,6 +73,13 @@ impl Default for RequestIds {
 }
 
 impl RequestId {
+    /// No other answer has it: it stays out of HTTP/2's compression table, where each would take the
+    /// place of fields that come again (RFC 7541 section 6.2.3).
+    fn of(mut value: HeaderValue) -> Self {
+        value.set_sensitive(true);
+        Self(value)
+    }
+
     /// For an `X-Request-Id` field.
     pub fn as_header(&self) -> &HeaderValue {
         &self.0
