@@ -36,6 +36,7 @@ use crate::{
     telemetry::{CredentialKind, Telemetry},
 };
 use ended::Ended;
+use futures_util::FutureExt;
 use holder::{Bearer, Holder};
 use http::Request;
 use memo::{Basis, LONGEST, Recent};
@@ -192,7 +193,7 @@ impl Authenticator {
             // Large, and not needed for most requests: a future of its own.
             None => {
                 let finding = self.holder(request, target, (client, memo), now, seen);
-                match Box::pin(finding).await? {
+                match finding.boxed().await? {
                     Some(holder) => holder,
                     None => return Ok(Decision::PassThrough),
                 }
@@ -208,7 +209,7 @@ impl Authenticator {
         let token = match self.ready(&grantee, now)? {
             Some(token) => token,
             // Seldom, and large: a future of its own.
-            None => Box::pin(self.obtain(&grantee, now)).await?,
+            None => self.obtain(&grantee, now).boxed().await?,
         };
         Ok(Decision::Inject(self.inject(token, grantee, now)))
     }

@@ -103,7 +103,7 @@ impl Upstream {
                     .then(|tried| self.or_anew(tried)),
             );
         }
-        Either::Right(Box::pin(self.exchange(request)))
+        Either::Right(self.exchange(request).boxed())
     }
 
     /// As [`send`](Self::send), whatever there is to wait for.
@@ -128,7 +128,7 @@ impl Upstream {
         tried: Result<Answer, Failed>,
     ) -> impl Future<Output = Result<Answer, UpstreamError>> + Send {
         match tried {
-            Err((_, Some(unsent))) => Either::Right(Box::pin(self.exchange_anew(*unsent))),
+            Err((_, Some(unsent))) => Either::Right(self.exchange_anew(*unsent).boxed()),
             Err((error, None)) => Either::Left(ready(Err(error))),
             Ok(answer) => Either::Left(ready(Ok(answer))),
         }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{body::Body, failure::Failure, route::Target};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Body as _;
@@ -46,7 +47,7 @@ impl Authenticator {
             }
             // Large, and not needed where grants are for all databases: a future of its own.
             (Target::Unnamed, named) if !reads => {
-                Box::pin(self.database_in_body(request, named, own)).await
+                self.database_in_body(request, named, own).boxed().await
             }
             (_, Named::Database(name)) => Ok(name),
             (_, Named::Nothing) => Ok(own),

@@ -12,6 +12,7 @@ use crate::{
     telemetry::chain,
     upstream::{Answer, UpstreamError},
 };
+use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use memchr::memchr_iter;
 use std::time::Duration;
@@ -98,8 +99,8 @@ impl Proxy {
         match glance(&mut answer)? {
             Look::Fine => Ok(answer),
             // Seldom, and large: futures of their own.
-            Look::Refused => Box::pin(self.repeat(answer, copy, injection, visit)).await,
-            Look::Unclear => Box::pin(self.read_on(answer, copy, injection, visit)).await,
+            Look::Refused => self.repeat(answer, copy, injection, visit).boxed().await,
+            Look::Unclear => self.read_on(answer, copy, injection, visit).boxed().await,
         }
     }
 

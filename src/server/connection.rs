@@ -9,6 +9,7 @@ use super::{
     streams::Streams,
 };
 use crate::config::Limits;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
@@ -113,8 +114,8 @@ pub(super) async fn serve<A: Application>(
         return debug!(%error, "socket options");
     }
     // In a box, as each connection below: an idle one then holds its own state once, and nothing
-    // of the handshake.
-    let shaking = Box::pin(shake_hands(tcp, &protocol, &closing));
+    // of the handshake; nor is the handshake's code part of what each of its turns runs through.
+    let shaking = shake_hands(tcp, &protocol, &closing).boxed();
     let Some(tls) = shaking.await else {
         return;
     };
