@@ -72,8 +72,6 @@ class Goal:
     def row(self, figures):
         value, least, met = self.value(figures), self.least(figures), self.is_met(figures)
         verdict = {True: "met", False: "**missed**", None: "not measured"}[met]
-        if met is False and least is not None and least > self.must:
-            verdict += f", as {self.floor} would"
         shown = ["-" if it is None else f"{it:.2f}" for it in (value, least)]
         return [self.figure, shown[0], f"{self.sign} {self.must:g}", self.aim or "-", shown[1], verdict]
 
@@ -93,7 +91,7 @@ def plain(head, rows):
     widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
     lines, last = [], head[0]
     for row in [head, *rows]:
-        if row[0] != last and len(rows[0]) == len(FIGURES_HEAD):
+        if row[0] != last and head is FIGURES_HEAD:
             lines.append("")
         last = row[0]
         lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())

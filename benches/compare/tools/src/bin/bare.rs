@@ -1,8 +1,14 @@
-//! A bare hyper proxy: what any proxy with these HTTP libraries pays before it decides anything.
+//! A bare hyper proxy: what any proxy with these libraries pays before it decides anything.
 //!
 //! It ends TLS and forwards each request as it came, but for the token, HTTP/1.1 or HTTP/2, over kept
-//! connections to the origin. It listens on BENCH_PORT, forwards to BENCH_UPSTREAM with BENCH_INJECT,
-//! and shows BENCH_CERT with BENCH_KEY. Buffers and the case of field names are as in the sidecar.
+//! connections to the origin, which all its clients share. It listens on BENCH_PORT, forwards to
+//! BENCH_UPSTREAM with BENCH_INJECT, and shows BENCH_CERT with BENCH_KEY. Allocator, buffers, the case of
+//! field names and what becomes of small HTTP/2 writes are as in the sidecar.
+// The sidecar's own, so that both write alike.
+#[path = "../../../../../src/server/gather.rs"]
+mod gather;
+
+use gather::Gathered;
 use hyper::{
     Request, Response, Uri, Version,
     body::Incoming,
@@ -14,35 +20,62 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use sidecar_bench_tools::proxy::{self, BUFFER, run};
-use std::{cell::RefCell, env, error::Error, rc::Rc, sync::Arc};
+use std::{
+    cell::RefCell,
+    env,
+    error::Error,
+    future::poll_fn,
+    pin::pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
 use tokio::{net::TcpStream, task::spawn_local};
 use tokio_rustls::server::TlsStream;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
-    run(&["h2", "http/1.1"], serve)
+    let authorization = format!("Bearer {}", env::var("BENCH_INJECT")?).parse()?;
+    run(&["h2", "http/1.1"], |upstream| {
+        let idle = Rc::new(Idle {
+            upstream,
+            authorization,
+            senders: RefCell::default(),
+        });
+        move |tls| serve(tls, idle.clone())
+    })
 }
 
-async fn serve(tls: TlsStream<TcpStream>, upstream: Arc<str>) -> Result<(), Box<dyn Error>> {
+async fn serve(tls: TlsStream<TcpStream>, idle: Rc<Idle>) -> Result<(), Box<dyn Error>> {
     let is_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-    let idle = Rc::new(Idle::new(upstream)?);
     let forward = service_fn(move |request| idle.clone().forward(request));
-    let stream = TokioIo::new(tls);
-    if is_http2 {
-        http2::Builder::new(Local)
-            .max_send_buf_size(BUFFER)
-            .serve_connection(stream, forward)
-            .await?;
-    } else {
+    if !is_http2 {
         http1::Builder::new()
             .max_buf_size(BUFFER)
             .preserve_header_case(true)
-            .serve_connection(stream, forward)
+            .serve_connection(TokioIo::new(tls), forward)
             .await?;
+        return Ok(());
     }
-    Ok(())
+    let stream = Gathered::new(tls);
+    let mut connection = pin!(
+        http2::Builder::new(Local)
+            .max_send_buf_size(BUFFER)
+            .serve_connection(TokioIo::new(stream.clone()), forward)
+    );
+    poll_fn(|cx: &mut Context<'_>| {
+        let ended = connection.as_mut().poll(cx);
+        match stream.poll_written(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            _ => ended.map_err(Box::from),
+        }
+    })
+    .await
 }
 
-/// Kept connections of one client's connection.
+/// Kept connections.
 struct Idle {
     upstream: Arc<str>,
     authorization: HeaderValue,
@@ -50,15 +83,6 @@ struct Idle {
 }
 
 impl Idle {
-    fn new(upstream: Arc<str>) -> Result<Self, Box<dyn Error>> {
-        let injected = env::var("BENCH_INJECT")?;
-        Ok(Self {
-            upstream,
-            authorization: format!("Bearer {injected}").parse()?,
-            senders: RefCell::default(),
-        })
-    }
-
     async fn forward(
         self: Rc<Self>,
         mut request: Request<Incoming>,
@@ -80,7 +104,7 @@ impl Idle {
     /// One whose last answer has been read to its end.
     fn take(&self) -> Option<client::SendRequest<Incoming>> {
         let mut senders = self.senders.borrow_mut();
-        let ready = senders.iter().position(client::SendRequest::is_ready)?;
+        let ready = senders.iter().rposition(client::SendRequest::is_ready)?;
         Some(senders.swap_remove(ready))
     }
 }

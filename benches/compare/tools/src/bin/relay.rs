@@ -8,7 +8,9 @@ use tokio::{io::copy_bidirectional_with_sizes, net::TcpStream};
 use tokio_rustls::server::TlsStream;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    run(&["http/1.1"], relay)
+    run(&["http/1.1"], |upstream| {
+        move |client| relay(client, upstream.clone())
+    })
 }
 
 async fn relay(mut client: TlsStream<TcpStream>, upstream: Arc<str>) -> Result<(), Box<dyn Error>> {
