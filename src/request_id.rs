@@ -73,7 +73,7 @@ impl Default for RequestIds {
 }
 
 impl RequestId {
-    /// No other answer has it: it stays out of HTTP/2's compression table, where each would take the
+    /// Hardly any other answer has it: it stays out of HTTP/2's compression table, where each would take the
     /// place of fields that come again (RFC 7541 section 6.2.3).
     fn of(mut value: HeaderValue) -> Self {
         value.set_sensitive(true);
@@ -111,6 +111,14 @@ mod tests {
     fn a_sane_identifier_is_kept() {
         let sent = HeaderValue::from_static("req-7f:3/a+b=_.");
         assert_eq!(RequestIds::new().of(Some(&sent)).as_header(), &sent);
+    }
+
+    #[test]
+    fn none_takes_a_place_in_a_compression_table() {
+        let ids = RequestIds::new();
+        for sent in [None, Some(&HeaderValue::from_static("req-7f"))] {
+            assert!(ids.of(sent).as_header().is_sensitive());
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Proxy {
         let mut answer = without_cookies(finish(answer));
         match glance(&mut answer)? {
             Look::Fine => Ok(answer),
-            // Seldom, and large: futures of their own.
+            // Seldom, and large: futures of their own, as in `Proxy::step`.
             Look::Refused => self.repeat(answer, copy, injection, visit).boxed().await,
             Look::Unclear => self.read_on(answer, copy, injection, visit).boxed().await,
         }
