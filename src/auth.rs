@@ -190,7 +190,8 @@ impl Authenticator {
                 seen.credential = CredentialKind::ProviderToken;
                 Holder::Bearer(bearer)
             }
-            // Large, and not needed for most requests: a future of its own, as in `proxy`.
+            // Large, and not needed for most requests: a future of its own, `boxed` so that its code,
+            // too, stays out of what every request runs through.
             None => {
                 let finding = self.holder(request, target, (client, memo), now, seen);
                 match finding.boxed().await? {
@@ -208,7 +209,7 @@ impl Authenticator {
         let grantee = self.grantee(holder, granted)?;
         let token = match self.ready(&grantee, now)? {
             Some(token) => token,
-            // Seldom, and large: so is this.
+            // Seldom, and large: the same.
             None => self.obtain(&grantee, now).boxed().await?,
         };
         Ok(Decision::Inject(self.inject(token, grantee, now)))

@@ -73,8 +73,8 @@ impl Default for RequestIds {
 }
 
 impl RequestId {
-    /// Hardly any other answer has it: it stays out of HTTP/2's compression table, where each would take the
-    /// place of fields that come again (RFC 7541 section 6.2.3).
+    /// Hardly any other answer has it: it stays out of HTTP/2's compression table, where each would
+    /// take the place of fields that come again (RFC 7541 section 6.2.3).
     fn of(mut value: HeaderValue) -> Self {
         value.set_sensitive(true);
         Self(value)

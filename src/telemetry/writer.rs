@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The near end of the buffer. Lines are appended under a short lock and written in batches, so
-/// that a busy sidecar wakes the thread once for hundreds of requests.
+/// that a busy sidecar wakes the thread once for a hundred requests or more.
 #[derive(Debug)]
 pub struct Writer(Arc<Shared>);
 
@@ -84,7 +84,7 @@ impl Writer {
         state.lines.extend_from_slice(line);
         let after = state.lines.len();
         drop(state);
-        if is_awaited(before, after) {
+        if has_to_wake(before, after) {
             self.0.work.notify_one();
         }
     }
@@ -106,9 +106,8 @@ impl Writer {
     }
 }
 
-/// Whether the thread has something to do now that so many bytes are waiting, instead of those
-/// `before`.
-fn is_awaited(before: usize, after: usize) -> bool {
+/// Whether the thread has something to do at `after` waiting bytes that it had not at `before`.
+fn has_to_wake(before: usize, after: usize) -> bool {
     before == 0 || (before < ENOUGH && after >= ENOUGH)
 }
 
@@ -231,7 +230,7 @@ mod tests {
             (1, ENOUGH + 1, true),
             (ENOUGH, ENOUGH + 1, false),
         ] {
-            assert_eq!(is_awaited(before, after), is_woken, "{before} {after}");
+            assert_eq!(has_to_wake(before, after), is_woken, "{before} {after}");
         }
     }
 

@@ -87,7 +87,7 @@ GOALS_HEAD = ["figure", "is", "must", "aim", "floor", ""]
 
 
 def plain(head, rows):
-    """Columns for a terminal; a blank line where the first column changes."""
+    """Columns for a terminal; a blank line between one figure of all peers and the next."""
     widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
     lines, last = [], head[0]
     for row in [head, *rows]:
