@@ -63,6 +63,7 @@ pub struct Shared {
 pub struct Proxy {
     shared: Arc<Shared>,
     upstream: Upstream,
+    telemetry: Arc<Telemetry>,
     peer: Peer,
     forwarded: ForwardedFields,
     is_trusted: bool,
@@ -87,8 +88,13 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Proxy {
     /// For a connection from `peer`, on the worker whose connections to the SQL node are
-    /// `upstream`.
-    pub fn new(shared: Arc<Shared>, upstream: Upstream, peer: Peer) -> Self {
+    /// `upstream`, and whose way to the log is `telemetry`.
+    pub fn new(
+        shared: Arc<Shared>,
+        upstream: Upstream,
+        telemetry: Arc<Telemetry>,
+        peer: Peer,
+    ) -> Self {
         let address = peer.address.ip().to_canonical();
         let is_trusted = shared
             .trusted_proxies
@@ -97,6 +103,7 @@ impl Proxy {
         Self {
             shared,
             upstream,
+            telemetry,
             peer,
             forwarded: ForwardedFields::new(address),
             is_trusted,
@@ -119,7 +126,7 @@ impl Proxy {
             request_id: &request_id,
             now,
         };
-        let record = Record::new(&request, visit, started, self.shared.telemetry.clone());
+        let record = Record::new(&request, visit, started, self.telemetry.clone());
         let record = Box::new(record); // moved with the answer, more than once
         let (head, body) = request.into_parts();
         let body = Body::arriving(body, &head, self.shared.silence);

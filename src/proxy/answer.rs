@@ -15,6 +15,7 @@ use std::{
     future::poll_fn,
     net::IpAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker, ready},
     time::{Duration, Instant, SystemTime},
 };
@@ -191,7 +192,7 @@ pub(super) struct Record {
     method: Method,
     uri: Uri,
     version: Version,
-    telemetry: Telemetry,
+    telemetry: Arc<Telemetry>,
 }
 
 /// Of requests whose client left before there was an answer; nginx's number for it.
@@ -202,7 +203,7 @@ impl Record {
         request: &Request<B>,
         visit: Visit<'_>,
         started: Instant,
-        telemetry: Telemetry,
+        telemetry: Arc<Telemetry>,
     ) -> Self {
         Self {
             seen: Seen::nothing(),
@@ -283,7 +284,7 @@ mod tests {
     use hyper_util::rt::TokioIo;
     use std::{
         io::{self, Write},
-        sync::{Arc, Mutex},
+        sync::Mutex,
     };
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
@@ -308,7 +309,7 @@ mod tests {
             format: LogFormat::Json,
             level: tracing::Level::INFO,
         };
-        let telemetry = Telemetry::new(log, sink.clone());
+        let telemetry = Arc::new(Telemetry::new(log, sink.clone()));
         let request = Request::builder().method(method).body(()).unwrap();
         let visit = Visit {
             client: IpAddr::from([192, 0, 2, 1]),
