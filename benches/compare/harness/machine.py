@@ -53,15 +53,16 @@ def tree(pid):
 
 
 def stop(process):
-    """Ends it, and workers that outlive their master."""
+    """Ends it, and workers that outlive their master. The sidecar drains until it is told a second time."""
     if process.poll() is None:
         pids = tree(process.pid)
-        process.terminate()
-        try:
-            process.wait(3)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(3)
+        for end in (process.terminate, process.terminate, process.kill):
+            end()
+            try:
+                process.wait(3)
+                break
+            except subprocess.TimeoutExpired:
+                continue
         for pid in pids[1:]:
             try:
                 os.kill(pid, signal.SIGKILL)
