@@ -63,6 +63,7 @@ pub struct Shared {
 pub struct Proxy {
     shared: Arc<Shared>,
     upstream: Upstream,
+    /// Of its own: it is counted in and out at each request, which two CPUs would do in turns.
     telemetry: Arc<Telemetry>,
     peer: Peer,
     forwarded: ForwardedFields,
@@ -88,22 +89,17 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Proxy {
     /// For a connection from `peer`, on the worker whose connections to the SQL node are
-    /// `upstream`, and whose way to the log is `telemetry`.
-    pub fn new(
-        shared: Arc<Shared>,
-        upstream: Upstream,
-        telemetry: Arc<Telemetry>,
-        peer: Peer,
-    ) -> Self {
+    /// `upstream`.
+    pub fn new(shared: Arc<Shared>, upstream: Upstream, peer: Peer) -> Self {
         let address = peer.address.ip().to_canonical();
         let is_trusted = shared
             .trusted_proxies
             .iter()
             .any(|network| network.contains(&address));
         Self {
+            telemetry: Arc::new(shared.telemetry.clone()),
             shared,
             upstream,
-            telemetry,
             peer,
             forwarded: ForwardedFields::new(address),
             is_trusted,

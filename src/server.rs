@@ -126,9 +126,7 @@ impl Server {
         let protocol = Arc::new(connection::Protocol::new(tls, limits));
         let workers = (0..listen.workers.get())
             .map(|number| {
-                // Each connection asks at each of its turns, under the token's lock: a worker's own is
-                // in its own CPU's cache.
-                let tokens = (closing.child_token(), breaking.clone());
+                let tokens = (closing.clone(), breaking.clone());
                 Worker::start(number, protocol.clone(), tokens, application(number))
             })
             .collect::<io::Result<Vec<_>>>()?;

@@ -3,7 +3,7 @@ use super::{AnswerBody, Proxy, Shared};
 use crate::{
     request_id::RequestIds,
     server::{Application, Handler, Peer},
-    telemetry::{Access, CredentialKind, Outcome, Telemetry},
+    telemetry::{Access, CredentialKind, Outcome},
     upstream::Upstream,
 };
 use futures_util::FutureExt;
@@ -19,19 +19,12 @@ use std::{
 pub struct WorkerProxy {
     shared: Arc<Shared>,
     upstream: Upstream,
-    /// Of its own: it is counted in and out at each request, which two CPUs would do in turns.
-    telemetry: Arc<Telemetry>,
 }
 
 impl WorkerProxy {
     /// With connections to the SQL node of the worker's own.
     pub fn new(shared: Arc<Shared>, upstream: Upstream) -> Self {
-        let telemetry = Arc::new(shared.telemetry.clone());
-        Self {
-            shared,
-            upstream,
-            telemetry,
-        }
+        Self { shared, upstream }
     }
 }
 
@@ -39,8 +32,7 @@ impl Application for WorkerProxy {
     type Body = AnswerBody;
 
     fn service(&self, peer: Peer) -> impl Handler<AnswerBody> + use<> {
-        let (shared, telemetry) = (self.shared.clone(), self.telemetry.clone());
-        let proxy = Proxy::new(shared, self.upstream.clone(), telemetry, peer);
+        let proxy = Proxy::new(self.shared.clone(), self.upstream.clone(), peer);
         let proxy = Arc::new(proxy);
         // In a box: hyper moves it a few times, over HTTP/2 into a task.
         service_fn(move |request| Box::pin(proxy.clone().handle(request)).map(Ok))

@@ -105,6 +105,9 @@ async fn take_connections<A: Application>(
     application: A,
 ) {
     let application = Arc::new(application);
+    // Each connection asks at each of its turns, under the token's lock: a token of this thread's
+    // own stays in its CPU's cache.
+    let closing = closing.child_token();
     loop {
         let next = tokio::select! {
             () = breaking.cancelled() => return,
