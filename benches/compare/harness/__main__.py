@@ -135,7 +135,8 @@ class Run:
         """A peer that was seen to do the work."""
         try:
             peer = peers.Peer(description, self.cpus(description), dict(self.environment, **variables), self.chosen.load_cpu)
-            if "memory" in self.chosen.scenarios and not variables:
+            is_first = self.figures.median(peer.name, "memory-start-mib") is None  # a later one shares its pages
+            if "memory" in self.chosen.scenarios and is_first:
                 self.figures.add(peer.name, {"memory-start-mib": peer.memory_mib()})
             peer.check()
             return peer
@@ -173,7 +174,9 @@ def conclude(chosen, run, descriptions, goals):
     words, is_quiet = run.quiet.verdict()
     own = report.goals_of(Path(__file__).resolve().parent.parent / "goals")
     rows = list(run.figures.rows([it.name for it in descriptions], chosen.reference))
-    goal_rows = [goal.row(run.figures) for goal in [*own, *goals]]
+    builds = [it.name for it in descriptions if it.binary]
+    goal_rows = [goal.row(run.figures, builds) for goal in [*own, *goals]]
+    goals_head = report.goals_head(builds)
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
     facts = [
         f"{datetime.date.today()}, commit {commit.stdout.strip() or 'unknown'}",
@@ -184,11 +187,11 @@ def conclude(chosen, run, descriptions, goals):
         *(f"FAULT {fault}" for fault in run.faults),
     ]
     print("\n" + "\n".join(facts))
-    for head, table in ((report.FIGURES_HEAD, rows), (report.GOALS_HEAD, goal_rows)):
+    for head, table in ((report.FIGURES_HEAD, rows), (goals_head, goal_rows)):
         if table:
             print("\n" + report.plain(head, table))
     text = "\n".join(f"- {fact}" for fact in facts)
-    text += f"\n\n{report.markdown(report.GOALS_HEAD, goal_rows)}\n\n{report.markdown(report.FIGURES_HEAD, rows)}\n"
+    text += f"\n\n{report.markdown(goals_head, goal_rows)}\n\n{report.markdown(report.FIGURES_HEAD, rows)}\n"
     chosen.markdown.write_text(text)
     print(f"\nalso in {chosen.markdown}")
     if chosen.json:
@@ -204,6 +207,8 @@ def conclude(chosen, run, descriptions, goals):
 def versions(descriptions):
     """Of the Debian packages behind the peers."""
     packages = sorted({package for it in descriptions for package in it.packages.split()})
+    if not packages:
+        return "no Debian packages"  # of no name, dpkg-query lists all
     shown = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}, ", *packages], capture_output=True, text=True)
     return shown.stdout.strip(", ") or "no Debian packages"
 

@@ -42,19 +42,26 @@ class Goal:
         self.figure, self.must, self.aim, self.floor = figure or text, float(must), aim, floor
 
     def value(self, figures):
-        return self._value(figures, self.left)
+        return self._value(figures, self.left, self.right)
 
     def least(self, figures):
         """What a peer that does less has in the same run; None where there is no such."""
         if not self.floor:
             return None
-        return self._value(figures, re.sub(r"^[^:]+", self.floor, self.left))
+        return self._value(figures, re.sub(r"^[^:]+", self.floor, self.left), self.right)
 
-    def _value(self, figures, left):
+    def of_build(self, figures, build):
+        """What another build of the sidecar has in the same run."""
+        if not self.left.startswith(f"{SIDECAR}:"):
+            return None
+        left, right = (side and re.sub(rf"^{SIDECAR}:", f"{build}:", side) for side in (self.left, self.right))
+        return self._value(figures, left, right)
+
+    def _value(self, figures, left, right):
         left = self._smallest(figures, left)
-        if self.right is None or left is None:
+        if right is None or left is None:
             return left
-        right = self._smallest(figures, self.right)
+        right = self._smallest(figures, right)
         return left / right if right else None
 
     @staticmethod
@@ -69,11 +76,11 @@ class Goal:
             return None
         return value <= self.must if self.sign == "<=" else value >= self.must
 
-    def row(self, figures):
-        value, least, met = self.value(figures), self.least(figures), self.is_met(figures)
-        verdict = {True: "met", False: "**missed**", None: "not measured"}[met]
-        shown = ["-" if it is None else f"{it:.2f}" for it in (value, least)]
-        return [self.figure, shown[0], f"{self.sign} {self.must:g}", self.aim or "-", shown[1], verdict]
+    def row(self, figures, builds):
+        verdict = {True: "met", False: "**missed**", None: "not measured"}[self.is_met(figures)]
+        values = [self.value(figures), self.least(figures), *(self.of_build(figures, build) for build in builds)]
+        value, *others = ["-" if it is None else f"{it:.2f}" for it in values]
+        return [self.figure, value, f"{self.sign} {self.must:g}", self.aim or "-", *others, verdict]
 
 
 def goals_of(file):
@@ -83,7 +90,11 @@ def goals_of(file):
 
 
 FIGURES_HEAD = ["figure", "peer", "median", "min to max", "n", "ratio"]
-GOALS_HEAD = ["figure", "is", "must", "aim", "floor", ""]
+SIDECAR = "ocient-sidecar"  # the peer whose goals they are
+
+
+def goals_head(builds):
+    return ["figure", "is", "must", "aim", "floor", *builds, ""]
 
 
 def plain(head, rows):
