@@ -77,5 +77,5 @@ fn runtime() -> Result<Runtime, Failure> {
         .map_err(Failure::io("start the runtime"))
 }
 
-/// As many as the sidecar's own command gives its control runtime.
+/// As many as the sidecar's own command gives its control runtime at most.
 const CONTROL_THREADS: usize = 2;

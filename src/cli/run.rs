@@ -9,13 +9,15 @@ use sd_notify::NotifyState;
 use std::{
     io::{self, Write},
     path::Path,
+    thread::available_parallelism,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-/// Threads of the control runtime: one verifies tokens while the other accepts.
-const CONTROL_THREADS: usize = 2;
+/// Most threads of the control runtime: one verifies tokens while the other accepts. With one CPU, or a
+/// quota of less than two, they would take it from each other, as often as a sign-in waits for an answer.
+const MOST_CONTROL_THREADS: usize = 2;
 
 /// Serves as the configuration at `path` says. One line per listener goes to `out` once it
 /// accepts; everything else goes to standard error. Returns the exit code: 0 after a clean
@@ -31,7 +33,7 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
     let telemetry = Telemetry::new(config.log, io::stderr());
     telemetry.install();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(CONTROL_THREADS)
+        .worker_threads(control_threads())
         .thread_name("control")
         .enable_all()
         .build();
@@ -53,6 +55,10 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
     };
     telemetry.flush();
     code
+}
+
+fn control_threads() -> usize {
+    available_parallelism().map_or(1, |cpus| cpus.get().min(MOST_CONTROL_THREADS))
 }
 
 async fn serve(
