@@ -102,7 +102,7 @@ class Run:
         origin = machine.spawn([f"{os.environ['BENCH_TOOLS']}/origin", port], chosen.load_cpu, env=self.environment)
         if not machine.answers(port, origin):
             raise SystemExit("the origin did not start")
-        self.scenarios = scenarios.Scenarios(chosen, self.keys, issuer)
+        self.scenarios = scenarios.Scenarios(chosen, self.keys, issuer, origin)
         self.quiet = machine.Quiet()
 
     def measure(self, descriptions):
@@ -184,6 +184,7 @@ def conclude(chosen, run, descriptions, goals):
         versions(descriptions),
         f"{chosen.rounds} rounds of {chosen.seconds} s; ratio: against {chosen.reference}",
         words + ("" if is_quiet else ". NOISY: others used the machine, run it again"),
+        *sorted(run.scenarios.notes),
         *(f"FAULT {fault}" for fault in run.faults),
     ]
     print("\n" + "\n".join(facts))

@@ -77,14 +77,11 @@ class Peer:
     def at(self, path):
         return self.url + path
 
-    def load(self, *arguments, bearer=None):
-        """One run of the load generator."""
+    def load(self, *arguments, bearer=None, words=()):
+        """One run of the load generator, with `words` before its command."""
         environment = dict(self.environment, BENCH_BEARER=self.bearer if bearer is None else bearer)
-        text = machine.output([f"{environment['BENCH_TOOLS']}/load", *arguments], self.load_cpu, env=environment)
-        try:
-            return json.loads(text)
-        except ValueError:
-            return {"status": 0, "requests": 0, "errors": 1, "failure": text.strip()[-200:]}
+        command = [*words, f"{environment['BENCH_TOOLS']}/load", *arguments]
+        return result_of(machine.output(command, self.load_cpu, env=environment))
 
     def check(self):
         """It must replace the field, stream both ways unchanged, and refuse bad tokens."""
@@ -106,6 +103,14 @@ class Peer:
                 refused = self.load("once", self.at("/json"), bearer=bad)
                 if refused.get("status") not in (401, 403):
                     raise Fault(f"the bad token {bad[-8:]!r} gives {refused}")
+
+
+def result_of(text):
+    """What a load generator printed, or that it failed."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"status": 0, "requests": 0, "errors": 1, "failure": text.strip()[-200:]}
 
 
 class Usage:

@@ -68,6 +68,10 @@ where
         .collect();
     latencies.sort_by(f64::total_cmp);
     let errors: u64 = outcomes.iter().map(|outcome| outcome.errors).sum();
+    let late = outcomes
+        .iter()
+        .map(|outcome| outcome.late)
+        .fold(0.0, f64::max);
     let at = |share: f64| {
         let place = (latencies.len() as f64 * share) as usize;
         latencies
@@ -77,13 +81,15 @@ where
     Ok(json!({
         "requests": latencies.len(),
         "errors": errors + (pace.connections - outcomes.len()) as u64,
-        "p50_us": at(0.5), "p90_us": at(0.9), "p99_us": at(0.99), "p999_us": at(0.999),
+        "p50_us": at(0.5), "p90_us": at(0.9), "p99_us": at(0.99), "p999_us": at(0.999), "late_us": late,
     }))
 }
 
 #[derive(Default)]
 struct Outcome {
     latencies: Vec<f64>,
+    /// The longest, in microseconds, from when a request was due to when it began.
+    late: f64,
     errors: u64,
 }
 
@@ -112,6 +118,7 @@ fn connection(
         } else {
             due // late because the last answer was late: that counts
         };
+        outcome.late = outcome.late.max(due.elapsed().as_secs_f64() * 1e6);
         let answer = connection.as_mut().map(|it| it.exchange(&request));
         if matches!(answer, Some(Ok(answer)) if answer.status == 200) {
             outcome.latencies.push(start.elapsed().as_secs_f64() * 1e6);
