@@ -6,6 +6,7 @@ mod database;
 mod ended;
 mod holder;
 mod inspect;
+mod introspection;
 mod memo;
 mod opaque;
 mod policy;
