@@ -117,8 +117,8 @@ impl Opaque {
         self.active.contains_key(question) || self.familiar.contains_key(question)
     }
 
-    /// Asks, once for all who wait. A client with too many failures asks about one new token at
-    /// a time.
+    /// Asks, once for all who wait, unless the answer came since the caller looked. A client with
+    /// too many failures asks about one new token at a time.
     pub(super) async fn ask(
         &self,
         question: Question,
@@ -143,6 +143,9 @@ impl Opaque {
         };
         let (this, provider, token) = (self.clone(), provider.clone(), token.clone());
         let work = move || async move {
+            if let Some(answer) = this.known(&question, now) {
+                return answer; // it came between the caller's look and this task
+            }
             let asked = this.asked(question, &provider, &siblings, &token, now);
             asked.await
         };

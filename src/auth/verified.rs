@@ -98,24 +98,16 @@ impl Verified {
         now: SystemTime,
     ) -> Result<Found, Failure> {
         let key = (number, key_of(token));
-        if let Some(known) = self.good.get(&key) {
-            if known.proven.identity.is_expired(now) {
-                return Err(Failure::Token(TokenFault::Expired));
-            }
-            if known.is_fresh(now) && provider.judges_by(&known.keys) {
-                return Ok(Found {
-                    proven: known.proven,
-                    known_by: Some(known.keys),
-                });
-            }
-        }
-        if let Some(failure) = self.bad.get(&key) {
-            return Err(failure);
+        if let Some(known) = self.known(&key, provider, now) {
+            return known.map(|known| Found {
+                proven: known.proven,
+                known_by: Some(known.keys),
+            });
         }
         let (this, provider, token) = (self.clone(), provider.clone(), token.clone());
         let turns = turns();
         let work = move || async move {
-            this.verify(key, &provider, &token, turns.as_deref(), now)
+            this.judged(key, &provider, &token, turns.as_deref(), now)
                 .await
         };
         let verifying = self.verifying.run(key, work);
@@ -189,6 +181,39 @@ impl Verified {
             .iter()
             .filter(move |(_, known)| is_meant(&known.proven.identity));
         meant.map(|(_, known)| known.proven.identity.expires_at())
+    }
+
+    /// What was found out of the token of `key`, if it still counts.
+    fn known(
+        &self,
+        key: &Judged,
+        provider: &Provider,
+        now: SystemTime,
+    ) -> Option<Result<Known, Failure>> {
+        if let Some(known) = self.good.get(key) {
+            if known.proven.identity.is_expired(now) {
+                return Some(Err(Failure::Token(TokenFault::Expired)));
+            }
+            if known.is_fresh(now) && provider.judges_by(&known.keys) {
+                return Some(Ok(known));
+            }
+        }
+        self.bad.get(key).map(Err)
+    }
+
+    /// Verifies the token, unless that was done since the caller looked.
+    async fn judged(
+        &self,
+        key: Judged,
+        provider: &Provider,
+        token: &Secret,
+        turns: Option<&Semaphore>,
+        now: SystemTime,
+    ) -> Result<Proven, Failure> {
+        if let Some(known) = self.known(&key, provider, now) {
+            return known.map(|known| known.proven);
+        }
+        self.verify(key, provider, token, turns, now).await
     }
 
     async fn verify(

@@ -116,3 +116,26 @@ async fn a_forgotten_token_takes_its_ocient_token_along() {
     let (new, was_known) = find(&verified, &provider, &token, Duration::ZERO).await;
     assert!(!was_known && !Arc::ptr_eq(&slot, &new));
 }
+
+#[tokio::test]
+async fn whoever_comes_when_the_token_is_judged_already_has_it_judged_no_more() {
+    let ((stand_in, provider), verified) = (asking().await, nothing_known().await);
+    let (good, now) = (stand_in.access_token(DAY), at(Duration::ZERO));
+    let judged = async |token: &Secret| {
+        let judging = verified.judged((0, key_of(token)), &provider, token, None, now);
+        judging.await.map(|proven| proven.slot)
+    };
+    let first = judged(&good).await.unwrap();
+    let second = judged(&good).await.unwrap();
+    assert!(Arc::ptr_eq(&first, &second));
+    assert_eq!(stand_in.asked(USERINFO).len(), 1);
+    stand_in.page(USERINFO, 500, "text/html", "");
+    let bad = stand_in.access_token(2 * DAY);
+    for _ in 0..2 {
+        assert_eq!(
+            judged(&bad).await.unwrap_err(),
+            Failure::ProviderUnreachable
+        );
+    }
+    assert_eq!(stand_in.asked(USERINFO).len(), 2, "asked once more");
+}

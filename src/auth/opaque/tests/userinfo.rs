@@ -106,3 +106,28 @@ async fn groups_of_somebody_else_are_no_ones_and_a_token_that_ended_is_refused_a
     let ended = ask(&opaque, &provider, LONGEST * 2).await;
     assert!(ended.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn whoever_comes_when_the_answer_is_there_already_asks_nobody() {
+    let ((stand_in, provider), opaque) = (asking().await, nothing_known().await);
+    let asked_about = async |token: &Secret| {
+        let question = question(&provider, token);
+        let about = ("192.0.2.1".parse().unwrap(), start());
+        let asking = opaque.ask(question, &provider, Vec::new(), token, about);
+        asking.await.map(|answer| answer.is_some())
+    };
+    let faulty = json!({"active": true, "sub": "", "client_id": "ocient"});
+    for (name, says_of_it) in [
+        ("active", active("u-1")),
+        ("inactive", json!({"active": false})),
+        ("faulty", faulty),
+    ] {
+        says(&stand_in, INTROSPECTION, &says_of_it);
+        let (token, before) = (Secret::new(name), stand_in.asked(INTROSPECTION).len());
+        let first = asked_about(&token).await;
+        let second = asked_about(&token).await;
+        assert_eq!(first, second, "{name}");
+        let now = stand_in.asked(INTROSPECTION).len();
+        assert_eq!(now, before + 1, "{name}");
+    }
+}
