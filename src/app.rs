@@ -27,7 +27,12 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::{net::TcpListener, runtime::Handle, task::JoinSet, time::sleep};
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    task::{JoinSet, spawn_blocking},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -271,13 +276,16 @@ async fn keep_sessions(sessions: Sessions<crate::auth::SignedIn>, closing: Cance
     sessions.keep(closing).await;
 }
 
+/// Looks on a thread that may wait for the files: they may lie on a network.
 async fn watch_certificate(certificate: Arc<Certificate>) {
     loop {
         sleep(CERTIFICATE_LOOK).await;
-        match certificate.refresh() {
-            Ok(false) => {}
-            Ok(true) => info!("certificate replaced"),
-            Err(error) => warn!(error = chain(&error), "replaced certificate not usable"),
+        let certificate = certificate.clone();
+        match spawn_blocking(move || certificate.refresh()).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => info!("certificate replaced"),
+            Ok(Err(error)) => warn!(error = chain(&error), "replaced certificate not usable"),
+            Err(error) => warn!(%error, "certificate files not looked at"),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::{
     io::{self, Write},
     path::Path,
     thread::available_parallelism,
+    time::Duration,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,10 @@ use tracing::{error, warn};
 /// Most threads of the control runtime: one verifies tokens while the other accepts. With one CPU, or a
 /// quota of less than two, they would take it from each other, as often as a sign-in waits for an answer.
 const MOST_CONTROL_THREADS: usize = 2;
+
+/// Longest wait, at the end, for work on files that is under way: a slow disk writes a session in a fraction of it,
+/// and files on a network that is gone would keep the process for good.
+const LAST_FILE_WORK: Duration = Duration::from_secs(5);
 
 /// Serves as the configuration at `path` says. One line per listener goes to `out` once it
 /// accepts; everything else goes to standard error. Returns the exit code: 0 after a clean
@@ -38,16 +43,12 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
         .enable_all()
         .build();
     let code = match runtime {
-        Ok(runtime) => match runtime.block_on(serve(&config, telemetry.clone(), out)) {
-            Ok(()) => 0,
-            Err(error) => {
-                error!(error = chain(&error), "cannot start");
-                match error.is_configuration() {
-                    true => BAD_CONFIGURATION,
-                    false => 1,
-                }
-            }
-        },
+        Ok(runtime) => {
+            let served = runtime.block_on(serve(&config, telemetry.clone(), out));
+            let code = served.map_or_else(|error| code_of(&error), |()| 0);
+            runtime.shutdown_timeout(LAST_FILE_WORK);
+            code
+        }
         Err(error) => {
             error!(%error, "cannot start the control runtime");
             1
@@ -55,6 +56,14 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
     };
     telemetry.flush();
     code
+}
+
+fn code_of(error: &StartError) -> u8 {
+    error!(error = chain(error), "cannot start");
+    match error.is_configuration() {
+        true => BAD_CONFIGURATION,
+        false => 1,
+    }
 }
 
 fn control_threads() -> usize {

@@ -2,6 +2,7 @@
 //! a browser, curl, Python's requests and systemd's own tools. `tests/run` installs them.
 
 mod browser;
+mod certificate;
 mod client_auth;
 mod clients;
 mod crash;

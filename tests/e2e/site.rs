@@ -1,6 +1,11 @@
 //! A whole site: certified provider, SQL node, and the built sidecar between a browser and both.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, ExitStatus},
+};
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -158,6 +163,26 @@ impl Site {
         drop(self.sidecar.take());
         let mut command = Command::new("sh");
         command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", SIDECAR]);
+        self.start_by(command);
+    }
+
+    /// Asks the sidecar to stop and waits.
+    pub(crate) fn stop_sidecar(&mut self) -> ExitStatus {
+        let mut sidecar = self.sidecar.take().expect("the test has started it");
+        sidecar.stop()
+    }
+
+    /// Starts the sidecar anew, with a single CPU. (`taskset` is of util-linux.)
+    pub(crate) fn restart_sidecar_on_one_cpu(&mut self) {
+        drop(self.sidecar.take());
+        let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
+        let allowed = status
+            .lines()
+            .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        let first = allowed.expect("Linux tells it").trim();
+        let first = first.split([',', '-']).next().expect("one is allowed");
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", first, SIDECAR]);
         self.start_by(command);
     }
 
