@@ -17,6 +17,11 @@ class Figures:
         samples = self.samples.get((name, peer))
         return median(samples) if samples else None
 
+    def rounds(self, terms):
+        """The samples of `PEER:FIGURE`; of `A|B`, the smaller one of each round."""
+        samples = [self.samples.get(tuple(reversed(term.split(":", 1))), []) for term in terms.split("|")]
+        return [min(of_one_round) for of_one_round in zip(*samples)]
+
     def rows(self, peers, reference):
         """Of the table, figure by figure."""
         names = list(dict.fromkeys(name for name, _ in self.samples))
@@ -43,6 +48,15 @@ class Goal:
 
     def value(self, figures):
         return self._value(figures, self.left, self.right)
+
+    def by_round(self, figures):
+        """The median of each round's own ratio: what slows down a whole round changes the median of either side, and not this."""
+        if self.right is None:
+            return None
+        left, right = (figures.rounds(side) for side in (self.left, self.right))
+        if len(left) != len(right) or not all(right):
+            return None  # a fault took some away
+        return median(mine / theirs for mine, theirs in zip(left, right)) if left else None
 
     def least(self, figures):
         """What a peer that does less has in the same run; None where there is no such."""
@@ -78,9 +92,10 @@ class Goal:
 
     def row(self, figures, builds):
         verdict = {True: "met", False: "**missed**", None: "not measured"}[self.is_met(figures)]
-        values = [self.value(figures), self.least(figures), *(self.of_build(figures, build) for build in builds)]
-        value, *others = ["-" if it is None else f"{it:.2f}" for it in values]
-        return [self.figure, value, f"{self.sign} {self.must:g}", self.aim or "-", *others, verdict]
+        values = [self.value(figures), self.by_round(figures), self.least(figures)]
+        values += [self.of_build(figures, build) for build in builds]
+        value, by_round, *others = ["-" if it is None else f"{it:.2f}" for it in values]
+        return [self.figure, value, by_round, f"{self.sign} {self.must:g}", self.aim or "-", *others, verdict]
 
 
 def goals_of(file):
@@ -94,7 +109,7 @@ SIDECAR = "ocient-sidecar"  # the peer whose goals they are
 
 
 def goals_head(builds):
-    return ["figure", "is", "must", "aim", "floor", *builds, ""]
+    return ["figure", "is", "by round", "must", "aim", "floor", *builds, ""]
 
 
 def plain(head, rows):
