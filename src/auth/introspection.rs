@@ -1,4 +1,4 @@
-//! Opaque access tokens: asked about at the providers that have `introspection` on.
+//! Opaque access tokens, judged by what the providers that have `introspection` on say of them.
 use super::{
     Authenticator, Fresh, WINDOW,
     credential::is_bearer_token,

@@ -1,4 +1,4 @@
-//! What providers said of opaque access tokens, and asking them.
+//! What providers say of opaque access tokens: asked once, and remembered.
 use super::{
     Throttle, WINDOW,
     ended::Ended,

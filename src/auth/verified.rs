@@ -104,18 +104,32 @@ impl Verified {
                 known_by: Some(known.keys),
             });
         }
-        let (this, provider, token) = (self.clone(), provider.clone(), token.clone());
-        let turns = turns();
-        let work = move || async move {
-            this.judged(key, &provider, &token, turns.as_deref(), now)
-                .await
-        };
-        let verifying = self.verifying.run(key, work);
-        let proven = verifying.await.unwrap_or(Err(Failure::Internal))?;
+        let proven = self.judge(key, provider, token, turns(), now).await?;
         Ok(Found {
             proven,
             known_by: None,
         })
+    }
+
+    /// Verifies the token, once for all who wait, unless that was done since the caller looked.
+    async fn judge(
+        &self,
+        key: Judged,
+        provider: &Arc<Provider>,
+        token: &Secret,
+        turns: Option<Turns>,
+        now: SystemTime,
+    ) -> Result<Proven, Failure> {
+        let (this, provider, token) = (self.clone(), provider.clone(), token.clone());
+        let work = move || async move {
+            if let Some(known) = this.known(&key, &provider, now) {
+                return known.map(|known| known.proven); // between the caller's look and this task
+            }
+            this.verify(key, &provider, &token, turns.as_deref(), now)
+                .await
+        };
+        let verifying = self.verifying.run(key, work);
+        verifying.await.unwrap_or(Err(Failure::Internal))
     }
 
     /// Who `token` proves its bearer to be, asked once and remembered only if it is refused, or
@@ -183,7 +197,8 @@ impl Verified {
         meant.map(|(_, known)| known.proven.identity.expires_at())
     }
 
-    /// What was found out of the token of `key`, if it still counts.
+    /// What was found out of the token of `key`, if it still counts. A good token of somebody who
+    /// was signed out may be here for a moment: it is put in before the last look at the logouts.
     fn known(
         &self,
         key: &Judged,
@@ -194,26 +209,14 @@ impl Verified {
             if known.proven.identity.is_expired(now) {
                 return Some(Err(Failure::Token(TokenFault::Expired)));
             }
-            if known.is_fresh(now) && provider.judges_by(&known.keys) {
+            if known.is_fresh(now)
+                && provider.judges_by(&known.keys)
+                && !self.ended.covers(&known.proven.identity, now)
+            {
                 return Some(Ok(known));
             }
         }
         self.bad.get(key).map(Err)
-    }
-
-    /// Verifies the token, unless that was done since the caller looked.
-    async fn judged(
-        &self,
-        key: Judged,
-        provider: &Provider,
-        token: &Secret,
-        turns: Option<&Semaphore>,
-        now: SystemTime,
-    ) -> Result<Proven, Failure> {
-        if let Some(known) = self.known(&key, provider, now) {
-            return known.map(|known| known.proven);
-        }
-        self.verify(key, provider, token, turns, now).await
     }
 
     async fn verify(

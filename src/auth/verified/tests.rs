@@ -1,7 +1,7 @@
 //! What becomes of a token that is judged again, and of what was obtained with it.
 use super::*;
 use crate::{
-    auth::ended::tests::nobody_ended,
+    auth::ended::{Logout, names, tests::nobody_ended},
     ocient::Slot,
     oidc::stand_in::{NOW, StandIn, USERINFO, provider},
 };
@@ -122,7 +122,7 @@ async fn whoever_comes_when_the_token_is_judged_already_has_it_judged_no_more() 
     let ((stand_in, provider), verified) = (asking().await, nothing_known().await);
     let (good, now) = (stand_in.access_token(DAY), at(Duration::ZERO));
     let judged = async |token: &Secret| {
-        let judging = verified.judged((0, key_of(token)), &provider, token, None, now);
+        let judging = verified.judge((0, key_of(token)), &provider, token, None, now);
         judging.await.map(|proven| proven.slot)
     };
     let first = judged(&good).await.unwrap();
@@ -138,4 +138,22 @@ async fn whoever_comes_when_the_token_is_judged_already_has_it_judged_no_more() 
         );
     }
     assert_eq!(stand_in.asked(USERINFO).len(), 2, "asked once more");
+}
+
+#[tokio::test]
+async fn who_is_signed_out_is_known_no_more_before_it_is_forgotten() {
+    let ((stand_in, provider), verified) = (asking().await, nothing_known().await);
+    let (token, now) = (stand_in.access_token(DAY), at(Duration::ZERO));
+    let found = verified.identity(&token, (0, &provider), || None, now);
+    let identity = found.await.unwrap().proven.identity;
+    let logout = Logout {
+        name: names(&identity).remove(0),
+        at: now,
+        heard_at: now,
+        until: now + DAY,
+    };
+    verified.ended.add(logout, now);
+    let again = verified.identity(&token, (0, &provider), || None, now);
+    let refusal = Failure::Token(TokenFault::SignedOut);
+    assert_eq!(again.await.unwrap_err(), refusal);
 }
