@@ -171,7 +171,7 @@ impl Site {
         let cancelled = stop.clone();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1) // as where there is one CPU: nothing may wait for another thread
+                .worker_threads(2)
                 .enable_all()
                 .build()
                 .unwrap();
