@@ -1,4 +1,5 @@
 //! Puts the parts together, runs them, and takes them apart in the right order.
+mod certificate;
 mod connections;
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     server::{self, Server},
     session::{SessionError, Sessions},
     store_file::{StoreFile, StoreFileError},
-    telemetry::{Telemetry, chain},
+    telemetry::Telemetry,
     tls::{Certificate, TlsError, client_config, client_config_as, server_config},
     upstream::{Origin, Upstream},
 };
@@ -30,8 +31,8 @@ use std::{
 use tokio::{
     net::TcpListener,
     runtime::Handle,
-    task::{JoinSet, spawn_blocking},
-    time::sleep,
+    task::JoinSet,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -131,9 +132,9 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest answer to a token exchange, in bytes.
 const EXCHANGE_ANSWER: usize = 64 * 1024;
 
-/// How often certificate files are looked at. By polling, because replaced symbolic links
-/// escape file notifications.
-const CERTIFICATE_LOOK: Duration = Duration::from_secs(10);
+/// Longest wait, at the end, for what is still to be written: a provider's last answer, and what
+/// it brought.
+const LAST_WORK: Duration = Duration::from_secs(15);
 
 impl App {
     /// Opens and binds everything that `config` names, and starts the workers. To be called
@@ -232,7 +233,7 @@ impl App {
             background.spawn(provider.keep_fresh());
         }
         background.spawn(self.admin.serve(self.health.clone()));
-        background.spawn(watch_certificate(self.certificate));
+        background.spawn(certificate::watch(self.certificate));
         let closing = CancellationToken::new();
         let keeping = tokio::spawn(keep_sessions(self.sessions, closing.clone()));
         let refreshing = tokio::spawn(connections::keep_fresh(
@@ -261,11 +262,16 @@ impl App {
             None => 0, // the accept loops, the only other owners, have ended
         };
         closing.cancel();
-        if let Err(error) = keeping.await {
-            warn!(%error, "last uses of sessions not kept");
-        }
-        if let Err(error) = refreshing.await {
-            warn!(%error, "connections not kept fresh to the end");
+        let ending = async {
+            if let Err(error) = keeping.await {
+                warn!(%error, "last uses of sessions not kept");
+            }
+            if let Err(error) = refreshing.await {
+                warn!(%error, "connections not kept fresh to the end");
+            }
+        };
+        if timeout(LAST_WORK, ending).await.is_err() {
+            warn!("sessions or connections not kept: their file or a provider does not answer");
         }
         info!(broken, "stopped");
         broken
@@ -274,20 +280,6 @@ impl App {
 
 async fn keep_sessions(sessions: Sessions<crate::auth::SignedIn>, closing: CancellationToken) {
     sessions.keep(closing).await;
-}
-
-/// Looks on a thread that may wait for the files: they may lie on a network.
-async fn watch_certificate(certificate: Arc<Certificate>) {
-    loop {
-        sleep(CERTIFICATE_LOOK).await;
-        let certificate = certificate.clone();
-        match spawn_blocking(move || certificate.refresh()).await {
-            Ok(Ok(false)) => {}
-            Ok(Ok(true)) => info!("certificate replaced"),
-            Ok(Err(error)) => warn!(error = chain(&error), "replaced certificate not usable"),
-            Err(error) => warn!(%error, "certificate files not looked at"),
-        }
-    }
 }
 
 /// Those that systemd has passed; without any, those of the configuration.

@@ -33,7 +33,7 @@
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | 0 | [`body`] [`local_path`] [`request_id`] [`secret`] [`status`] [`token_kind`] |
+//! | 0 | [`body`] [`local_path`] [`pem_file`] [`request_id`] [`secret`] [`status`] [`token_kind`] |
 //! | 1 | [`config`] |
 //! | 2 | [`cookie`] [`headers`] [`http_client`] [`page`] [`route`] [`seal`] [`single_flight`] [`store_file`] [`telemetry`] [`tls`] |
 //! | 3 | [`ocient`] [`oidc`] [`server`] [`session`] [`upstream`] |
@@ -61,6 +61,7 @@ pub mod local_path;
 pub mod ocient;
 pub mod oidc;
 pub mod page;
+pub mod pem_file;
 pub mod proxy;
 pub mod request_id;
 pub mod route;

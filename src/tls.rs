@@ -6,14 +6,17 @@ mod trust;
 pub use certificate::Certificate;
 pub use trust::{client_config, client_config_as};
 
-use crate::config::{Tls, TlsVersion};
+use crate::{
+    config::{Tls, TlsVersion},
+    pem_file::{self, PemFileError},
+};
 use rustls::{
     ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
     server::WebPkiClientVerifier,
     version::{TLS12, TLS13},
 };
-use rustls_pki_types::{CertificateDer, pem::PemObject};
+use rustls_pki_types::CertificateDer;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -23,12 +26,12 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file is missing, unreadable or not PEM.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot use {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// What was wrong with it.
-        source: rustls_pki_types::pem::Error,
+        source: PemFileError,
     },
     /// The file holds no certificate.
     #[error("no certificate in {}", .0.display())]
@@ -96,16 +99,13 @@ pub fn server_config(tls: &Tls, certificate: Arc<Certificate>) -> Result<ServerC
 const TICKETS: usize = 1;
 
 fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|source| pem_error(path, source))?;
-    match chain.is_empty() {
-        true => Err(TlsError::NoCertificate(path.to_owned())),
-        false => Ok(chain),
-    }
+    pem_file::certificates(path).map_err(|error| match error {
+        PemFileError::Empty => TlsError::NoCertificate(path.to_owned()),
+        error => file_error(path, error),
+    })
 }
 
-fn pem_error(path: &Path, source: rustls_pki_types::pem::Error) -> TlsError {
+fn file_error(path: &Path, source: PemFileError) -> TlsError {
     TlsError::File {
         path: path.to_owned(),
         source,

@@ -10,7 +10,7 @@ use std::{
     io::{self, Write},
     path::Path,
     thread::available_parallelism,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -20,9 +20,9 @@ use tracing::{error, warn};
 /// quota of less than two, they would take it from each other, as often as a sign-in waits for an answer.
 const MOST_CONTROL_THREADS: usize = 2;
 
-/// Longest wait, at the end, for work on files that is under way: a slow disk writes a session in a fraction of it,
-/// and files on a network that is gone would keep the process for good.
-const LAST_FILE_WORK: Duration = Duration::from_secs(5);
+/// Longest wait, after the end of all else, for threads that wait for a file or for a name: nobody
+/// waits for them any more, and a file system on a network that is gone would keep the process for good.
+const LAST_THREADS: Duration = Duration::from_secs(5);
 
 /// Serves as the configuration at `path` says. One line per listener goes to `out` once it
 /// accepts; everything else goes to standard error. Returns the exit code: 0 after a clean
@@ -45,8 +45,12 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
     let code = match runtime {
         Ok(runtime) => {
             let served = runtime.block_on(serve(&config, telemetry.clone(), out));
-            let code = served.map_or_else(|error| code_of(&error), |()| 0);
-            runtime.shutdown_timeout(LAST_FILE_WORK);
+            let code = served.map_or_else(|error| report(&error), |()| 0);
+            let ending = Instant::now();
+            runtime.shutdown_timeout(LAST_THREADS);
+            if ending.elapsed() >= LAST_THREADS {
+                warn!("ended beside threads that wait for a file or a name");
+            }
             code
         }
         Err(error) => {
@@ -58,7 +62,8 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
     code
 }
 
-fn code_of(error: &StartError) -> u8 {
+/// Says why there was no start; the exit code.
+fn report(error: &StartError) -> u8 {
     error!(error = chain(error), "cannot start");
     match error.is_configuration() {
         true => BAD_CONFIGURATION,

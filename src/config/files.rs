@@ -4,15 +4,15 @@ use super::{
     fault::Fault,
     secret_source::{SecretError, SecretSource, credentials_directory},
 };
-use crate::secret::Secret;
+use crate::{
+    pem_file::{self, PemFileError},
+    secret::Secret,
+};
 use rustls::{
     crypto::aws_lc_rs::{self, sign::any_supported_type},
     sign::{CertifiedKey, SigningKey},
 };
-use rustls_pki_types::{
-    CertificateDer, PrivateKeyDer,
-    pem::{self, PemObject},
-};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::{
     error::Error,
     fmt::Display,
@@ -136,15 +136,7 @@ fn private_key_in(pem: &Secret) -> Option<PrivateKeyDer<'static>> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let unreadable = |error| unreadable_pem(path, "certificate", error);
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path)
-        .map_err(unreadable)?
-        .collect();
-    let chain = chain.map_err(unreadable)?;
-    match chain.is_empty() {
-        true => Err(unreadable(pem::Error::NoItemsFound)),
-        false => Ok(chain),
-    }
+    pem_file::certificates(path).map_err(|error| unusable(path, "certificate", error))
 }
 
 fn authorities(path: &Path) -> Result<Finding, Fault> {
@@ -161,8 +153,8 @@ fn authorities(path: &Path) -> Result<Finding, Fault> {
 }
 
 fn key_pair(certificate: &Path, private_key: &Path) -> Result<Finding, Fault> {
-    let key = PrivateKeyDer::from_pem_file(private_key)
-        .map_err(|error| unreadable_pem(private_key, "private key", error))?;
+    let key = pem_file::private_key(private_key)
+        .map_err(|error| unusable(private_key, "private key", error))?;
     // A bad certificate is the mistake of its own key.
     let Ok(chain) = certificates(certificate) else {
         return Ok(Finding::Sound);
@@ -189,14 +181,15 @@ fn pair(
     }
 }
 
-/// Says what is wrong with a PEM file without quoting it, as the error itself does.
-fn unreadable_pem(path: &Path, what: &str, error: pem::Error) -> Fault {
+fn unusable(path: &Path, what: &str, error: PemFileError) -> Fault {
     let path = path.display();
     match error {
-        pem::Error::Io(error) => Fault::new(format!("cannot read {path}: {error}")),
-        pem::Error::NoItemsFound => Fault::new(format!("{path} holds no {what}"))
+        PemFileError::Io(error) => Fault::new(format!("cannot read {path}: {error}")),
+        PemFileError::NotAFile => Fault::new(format!("{path} is not a file")),
+        PemFileError::TooLong => Fault::new(format!("{path} is longer than 4 MiB")),
+        PemFileError::Empty => Fault::new(format!("{path} holds no {what}"))
             .cure("a PEM file, beginning with -----BEGIN"),
-        _ => Fault::new(format!("{path} is not sound PEM")),
+        PemFileError::Unsound => Fault::new(format!("{path} is not sound PEM")),
     }
 }
 

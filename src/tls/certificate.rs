@@ -1,10 +1,10 @@
 //! The server's certificate: read from its files, and again whenever they change.
-use super::{TlsError, certificates_in, pem_error, provider};
+use super::{TlsError, certificates_in, file_error, provider};
+use crate::pem_file;
 use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 use std::{
     fs,
     os::unix::fs::MetadataExt,
@@ -81,7 +81,7 @@ impl Stamp {
 }
 
 fn certified_key(chain: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|source| pem_error(key, source))?;
+    let private = pem_file::private_key(key).map_err(|error| file_error(key, error))?;
     let certified = CertifiedKey::from_der(certificates_in(chain)?, private, &provider())
         .map_err(TlsError::Key)?;
     certified.keys_match().map_err(TlsError::Key)?;

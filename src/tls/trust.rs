@@ -99,6 +99,6 @@ mod tests {
     #[test]
     fn a_missing_authority_file_is_named() {
         let error = client_config(&Trust::Ca("/nowhere/ca.crt".into())).unwrap_err();
-        assert_eq!(error.to_string(), "cannot read /nowhere/ca.crt");
+        assert_eq!(error.to_string(), "cannot use /nowhere/ca.crt");
     }
 }
