@@ -119,7 +119,7 @@ class Run:
                 awake = self.awake(name)
                 among = with_rsa if name == "connect-rsa" else running
                 for description in order:
-                    self.sample(name, among.get(description.name))
+                    self.sample(name, among.get(description.name), number)
                 for spinner in awake:
                     machine.stop(spinner)
         if "memory" in self.chosen.scenarios:
@@ -155,7 +155,7 @@ class Run:
             return []
         return machine.keep_awake({self.chosen.proxy_cpu, self.chosen.load_cpu})
 
-    def sample(self, name, peer):
+    def sample(self, name, peer, number=0):
         if peer is None or not scenarios.applies(name, peer.about):
             return
         try:
@@ -164,7 +164,7 @@ class Run:
             self.faults.append(f"{peer.name}, {name}: {fault}")
             print(self.faults[-1], file=sys.stderr)
             return
-        self.figures.add(peer.name, figures)
+        self.figures.add(peer.name, figures, number)
         shown = ", ".join(f"{figure} {value:.4g}" for figure, value in figures.items())
         print(f"  {peer.name}: {shown}", file=sys.stderr)
 

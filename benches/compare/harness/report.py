@@ -4,23 +4,26 @@ from statistics import median
 
 
 class Figures:
-    """Samples by peer and figure."""
+    """Samples by peer and figure, and by round."""
 
     def __init__(self):
         self.samples = {}
+        self.of_rounds = {}
 
-    def add(self, peer, figures):
+    def add(self, peer, figures, number=0):
         for name, value in figures.items():
             self.samples.setdefault((name, peer), []).append(value)
+            self.of_rounds.setdefault((name, peer), {})[number] = value
 
     def median(self, peer, name):
         samples = self.samples.get((name, peer))
         return median(samples) if samples else None
 
     def rounds(self, terms):
-        """The samples of `PEER:FIGURE`; of `A|B`, the smaller one of each round."""
-        samples = [self.samples.get(tuple(reversed(term.split(":", 1))), []) for term in terms.split("|")]
-        return [min(of_one_round) for of_one_round in zip(*samples)]
+        """The samples of `PEER:FIGURE` by the number of their round; of `A|B`, the smaller one where there are both."""
+        samples = [self.of_rounds.get(tuple(reversed(term.split(":", 1))), {}) for term in terms.split("|")]
+        numbers = set.intersection(*map(set, samples))
+        return {number: min(it[number] for it in samples) for number in numbers}
 
     def rows(self, peers, reference):
         """Of the table, figure by figure."""
@@ -54,9 +57,8 @@ class Goal:
         if self.right is None:
             return None
         left, right = (figures.rounds(side) for side in (self.left, self.right))
-        if len(left) != len(right) or not all(right):
-            return None  # a fault took some away
-        return median(mine / theirs for mine, theirs in zip(left, right)) if left else None
+        ratios = [left[number] / right[number] for number in left if right.get(number)]
+        return median(ratios) if ratios else None
 
     def least(self, figures):
         """What a peer that does less has in the same run; None where there is no such."""

@@ -71,7 +71,8 @@ where
     let late = outcomes
         .iter()
         .map(|outcome| outcome.late)
-        .fold(0.0, f64::max);
+        .max()
+        .unwrap_or_default();
     let at = |share: f64| {
         let place = (latencies.len() as f64 * share) as usize;
         latencies
@@ -81,15 +82,15 @@ where
     Ok(json!({
         "requests": latencies.len(),
         "errors": errors + (pace.connections - outcomes.len()) as u64,
-        "p50_us": at(0.5), "p90_us": at(0.9), "p99_us": at(0.99), "p999_us": at(0.999), "late_us": late,
+        "p50_us": at(0.5), "p90_us": at(0.9), "p99_us": at(0.99), "p999_us": at(0.999), "late_us": late.as_secs_f64() * 1e6,
     }))
 }
 
 #[derive(Default)]
 struct Outcome {
     latencies: Vec<f64>,
-    /// The longest, in microseconds, from when a request was due to when it began.
-    late: f64,
+    /// The longest from when a request was due to when it began.
+    late: Duration,
     errors: u64,
 }
 
@@ -118,7 +119,7 @@ fn connection(
         } else {
             due // late because the last answer was late: that counts
         };
-        outcome.late = outcome.late.max(due.elapsed().as_secs_f64() * 1e6);
+        outcome.late = outcome.late.max(due.elapsed());
         let answer = connection.as_mut().map(|it| it.exchange(&request));
         if matches!(answer, Some(Ok(answer)) if answer.status == 200) {
             outcome.latencies.push(start.elapsed().as_secs_f64() * 1e6);
