@@ -66,7 +66,7 @@ class Scenarios:
         codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
         good, *bad = (int(count) for count in codes.groups()) if codes else (0, 1)
         if not good or any(bad) or "Application protocol: h2" not in text:
-            raise Fault(f"h2load: {text[-300:]}")
+            raise Fault(f"h2load: {codes.group() if codes else text[-300:]}")
         return {"http2-cpu-us": usage.seconds() / good * 1e6, "http2-per-s": good / self.options.seconds,
                 "http2-cpu-share": usage.share()}
 
