@@ -7,6 +7,7 @@ mod access_line;
 mod caches;
 mod cookies;
 mod head;
+mod known_token;
 mod provider_token;
 mod routes;
 mod world;
@@ -19,6 +20,7 @@ fn main() {
     cookies::bench(&mut criterion);
     routes::bench(&mut criterion);
     provider_token::bench(&mut criterion);
+    known_token::bench(&mut criterion);
     caches::bench(&mut criterion);
     access_line::bench(&mut criterion);
     criterion.final_summary();

@@ -20,6 +20,7 @@ use tokio::runtime::{Builder, Runtime};
 
 pub(crate) struct World {
     pub(crate) runtime: Runtime,
+    pub(crate) authority: Authority,
     pub(crate) stand_in: StandIn,
     pub(crate) provider: Arc<Provider>,
     pub(crate) config: Config,
@@ -54,6 +55,7 @@ impl World {
         runtime.block_on(first).unwrap();
         Self {
             runtime,
+            authority,
             stand_in,
             provider,
             config,
