@@ -1,9 +1,13 @@
 //! Whose path it is: one of our endpoints, the SQL node's, or a spelling only a laxer reader would follow.
 mod connections;
+mod lax;
 mod spelling;
+mod unescape;
 
 pub use connections::ConnectionPath;
 
+use lax::{Pattern, Readings};
+use spelling::Spelling;
 use std::borrow::Cow;
 
 /// An endpoint that the sidecar answers itself.
@@ -91,13 +95,22 @@ pub struct Routes {
     callbacks: Vec<String>,
     /// Without any, the other paths of OAuth connections are not ours either.
     connection_callbacks: Vec<String>,
+    /// Ours, for lax readers.
+    ours: Vec<Pattern>,
+    /// Queries, for the same.
+    queries: [Pattern; 1],
 }
 
 impl Routes {
     /// `callbacks`: absolute, normalised paths.
     pub fn new<'a>(callbacks: impl IntoIterator<Item = &'a str>) -> Self {
+        let callbacks: Vec<String> = callbacks.into_iter().map(str::to_owned).collect();
+        let of_node = of_node().map(Pattern::from);
+        let own = callbacks.iter().map(|path| Pattern::of(path));
         Self {
-            callbacks: callbacks.into_iter().map(str::to_owned).collect(),
+            ours: of_node.chain(own).collect(),
+            queries: [Pattern::from(EXECUTE)],
+            callbacks,
             connection_callbacks: Vec::new(),
         }
     }
@@ -106,11 +119,54 @@ impl Routes {
     #[must_use]
     pub fn with_connections<'a>(mut self, callbacks: impl IntoIterator<Item = &'a str>) -> Self {
         self.connection_callbacks = callbacks.into_iter().map(str::to_owned).collect();
+        if !self.connection_callbacks.is_empty() {
+            let own = self.connection_callbacks.iter().map(String::as_str);
+            let paths = own.chain(connections::PATHS);
+            self.ours.extend(paths.map(Pattern::of));
+        }
         self
     }
 
     /// Decides on the `path` of a request-target, without its query.
     pub fn classify(&self, path: &str) -> Route {
+        match Spelling::of(path) {
+            Spelling::Plain => self.classify_plain(path),
+            Spelling::Capitals => self.classify_capitals(path),
+            Spelling::Odd => self.classify_odd(path),
+        }
+    }
+
+    /// Nearly always: then its case alone can be misread, that of a callback, and what stands
+    /// behind a name.
+    fn classify_plain(&self, path: &str) -> Route {
+        let normal = spelling::trim(path);
+        if let Some(endpoint) = self.endpoint(normal) {
+            return Route::Ours(endpoint);
+        }
+        match self.is_callback_in_any_case(normal) || goes_on_behind_ours(normal) {
+            true => Route::Ambiguous,
+            false => Route::SqlNode(target(path)),
+        }
+    }
+
+    fn classify_capitals(&self, path: &str) -> Route {
+        let normal = spelling::trim(path);
+        if let Some(endpoint) = self.endpoint(normal) {
+            return Route::Ours(endpoint);
+        }
+        match self.classify_plain(&normal.to_ascii_lowercase()) {
+            Route::SqlNode(lower) => Route::SqlNode(match (target(path), lower) {
+                (Target::Elsewhere, lower) if lower.is_execute() => Target::Unclear,
+                (target, _) => target,
+            }),
+            Route::Ours(_) | Route::Ambiguous => Route::Ambiguous,
+        }
+    }
+
+    fn classify_odd(&self, path: &str) -> Route {
+        if path.len() > MAX_ODD_LENGTH {
+            return Route::Ambiguous;
+        }
         let normal = spelling::normalise(path);
         match self.endpoint(&normal) {
             Some(Endpoint::Connections | Endpoint::Connection)
@@ -121,24 +177,12 @@ impl Routes {
             Some(endpoint) => return Route::Ours(endpoint),
             None => {}
         }
-        // Nearly always: then its case alone can be misread, that of a callback.
-        if spelling::is_plain(path) {
-            return match self.is_callback_in_any_case(&normal) {
-                true => Route::Ambiguous,
-                false => Route::SqlNode(target(path)),
-            };
-        }
-        let lower = path.to_ascii_lowercase();
-        let lax = match spelling::is_plain(&lower) {
-            true => vec![spelling::normalise(&lower).into_owned()],
-            false if path.len() > spelling::MAX_ODD_LENGTH => return Route::Ambiguous,
-            false => spelling::lax_readings(path),
-        };
-        if lax.iter().any(|reading| self.endpoint_in_any_case(reading)) {
+        let readings = Readings::of(path);
+        if readings.fit(&self.ours) {
             return Route::Ambiguous;
         }
         Route::SqlNode(match target(path) {
-            Target::Elsewhere if lax.iter().any(|reading| is_execute(reading)) => Target::Unclear,
+            Target::Elsewhere if readings.fit(&self.queries) => Target::Unclear,
             target => target,
         })
     }
@@ -163,11 +207,6 @@ impl Routes {
             .map(|(_, endpoint)| *endpoint)
     }
 
-    /// `reading` is lower-case.
-    fn endpoint_in_any_case(&self, reading: &str) -> bool {
-        self.endpoint(reading).is_some() || self.is_callback_in_any_case(reading)
-    }
-
     fn is_callback_in_any_case(&self, reading: &str) -> bool {
         let mut callbacks = self.callbacks.iter().chain(&self.connection_callbacks);
         callbacks.any(|path| path.eq_ignore_ascii_case(reading))
@@ -183,24 +222,48 @@ fn underscored(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// What a path spelled without tricks says about the database.
-fn target(path: &str) -> Target {
-    let Some(rest) = path.strip_prefix("/v1/execute") else {
-        return Target::Elsewhere;
-    };
-    match rest.strip_prefix('/') {
-        None if rest.is_empty() => Target::Unnamed,
-        None => Target::Elsewhere,
-        Some("") => Target::Unnamed,
-        Some(segment) => spelling::plain_segment(segment).map_or(Target::Unclear, Target::Database),
-    }
+/// The paths of which the SQL node has handlers of its own, or may have.
+fn of_node() -> impl Iterator<Item = &'static str> {
+    ENDPOINTS
+        .iter()
+        .map(|(path, _)| *path)
+        .chain([DEFAULT_CALLBACK])
 }
 
-/// Whether a lower-case lax reading is a query.
-fn is_execute(reading: &str) -> bool {
-    reading
-        .strip_prefix("/v1/execute")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// Whether a plain path is one of those with something behind it: a reader may take
+/// `/v1/sso_token.json` and `/v1/sso_token/x` for `/v1/sso_token`.
+fn goes_on_behind_ours(normal: &str) -> bool {
+    let is_same = |(one, other): (u8, u8)| one == other || (one == b'-' && other == b'_');
+    of_node().any(
+        |path| match normal.as_bytes().split_at_checked(path.len()) {
+            Some((start, [next, ..])) => {
+                !lax::goes_on(*next) && start.iter().copied().zip(path.bytes()).all(is_same)
+            }
+            _ => false,
+        },
+    )
+}
+
+/// Longest path that is read laxly, in bytes; a longer one that would have to be is refused. A
+/// database of 256 bytes fits, every one escaped, and the worst path takes some 20 microseconds.
+const MAX_ODD_LENGTH: usize = 1024;
+
+/// What begins the path of every query.
+const EXECUTE: &str = "/v1/execute";
+
+/// What a path spelled without tricks says about the database.
+fn target(path: &str) -> Target {
+    let Some(rest) = path.strip_prefix(EXECUTE) else {
+        return Target::Elsewhere;
+    };
+    match (rest.strip_prefix('/'), rest.as_bytes().first()) {
+        (None, None) | (Some(""), _) => Target::Unnamed,
+        (None, Some(next)) if lax::goes_on(*next) => Target::Elsewhere,
+        (None, Some(_)) => Target::Unclear,
+        (Some(segment), _) => {
+            spelling::plain_segment(segment).map_or(Target::Unclear, Target::Database)
+        }
+    }
 }
 
 #[cfg(test)]

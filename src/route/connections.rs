@@ -22,6 +22,13 @@ impl ConnectionPath {
     }
 }
 
+/// The forms of these paths, `*` for what they name.
+pub(super) const PATHS: [&str; 3] = [
+    "/hub/integrations/oauth-connections",
+    "/hub/integrations/*/oauth-connections",
+    "/hub/integrations/*/oauth-connections/*",
+];
+
 /// The endpoint of a normalised path, whatever it names.
 pub(super) fn endpoint(path: &str) -> Option<Endpoint> {
     names(path).map(|(_, id)| match id {

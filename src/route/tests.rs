@@ -102,6 +102,39 @@ fn spellings_that_only_a_laxer_reader_follows_are_ambiguous() {
         "/v1/Backchannel_Logout",
         "/v1/SSO_DEVICE_GRANT",
         "/v1/sso_device_grant_verify%2f",
+        "/v1/sso_token.json",
+        "/v1/sso_token/x",
+        "/v1/sso-token/x/y",
+        "/v1/sso_token~",
+        "/v1/callback/x",
+        "/v1/CALLBACK/x",
+        "/v1/callback.json",
+        "/v1/token_refresh/x",
+        "/v1/token-refresh.json",
+        "/v1/logout/x",
+        "/v1/sso_token;v=1",
+        "/v1/sso_token%2ejson%3bv=1",
+        "/v1/sso_token%2fx",
+        "/v1/./sso_token/x",
+        "/v1./sso_token",
+        "/v1/%c1%b3so_token",
+        "/v1/%e0%81%b3so_token",
+        "/v1/%f0%80%81%b3so_token",
+        "/v1/%f8%80%80%81%b3so_token",
+        "/v1/%fc%80%80%80%81%b3so_token",
+        "/v1%f0%80%80%afsso_token",
+        "/v1/\\u0073so_token",
+        "/v1/%5cu0073so_token",
+        "/v1/\\x73so_token",
+        "/v1/\\U00000073so_token",
+        "/v1/%%37%33so_token",
+        "/v1/sso_token+",
+        "/v1/+sso_token",
+        "/v1/\u{df}o_token",
+        "/v1/callback;/../info",
+        "/v1/callback%00/x/../../info",
+        "/v1/x%2fy/../callback;z",
+        "/%2e;/v1/callback",
     ];
     for path in spellings {
         assert_eq!(routes().classify(path), Route::Ambiguous, "{path}");
@@ -131,8 +164,16 @@ fn every_other_path_is_the_sql_nodes() {
         "/v1/login",
         "/openapi.json",
         "/v1/sso_tokens",
-        "/v1/sso_token/x",
+        "/v1/sso_token_x",
+        "/v1/sso_token-x",
+        "/v1/sso_token%c3%a9",
+        "/v1/sso_token1",
         "/v2/sso_token",
+        "/v2/sso_token.json",
+        "/v1/execute_x",
+        "/x/v1/sso_token/x",
+        "/v1/x%20/sso_token",
+        "/v1/info/sso_token;x",
         "/V1/INFO",
         "/v1/%2e%2e/x",
         "/a%2fb;c%00",
@@ -177,6 +218,14 @@ fn the_database_is_named_only_by_a_plain_segment() {
         ("/v1%00x/execute/system", Target::Unclear),
         ("/v1/%EF%BD%85xecute/system", Target::Unclear),
         ("/v1/execute/a%E2%80%8B", Target::Unclear),
+        ("/v1/execute.json", Target::Unclear),
+        ("/v1/execute~/a", Target::Unclear),
+        ("/v1/\\u0065xecute/a", Target::Unclear),
+        ("/v1/execute/my%20callback", Target::Unclear),
+        ("/v1/execute/callback", named("callback")),
+        ("/v1/execute/callback%20db", Target::Unclear),
+        ("/v1/execute/sso_token.x", named("sso_token.x")),
+        ("/v1/execute/%E6%97%A5%E6%9C%AC", named("\u{65e5}\u{672c}")),
     ] {
         assert_eq!(routes().classify(path), Route::SqlNode(target), "{path}");
     }
@@ -185,7 +234,7 @@ fn the_database_is_named_only_by_a_plain_segment() {
 #[test]
 fn an_odd_path_too_long_to_be_read_in_every_way_is_ambiguous_and_a_plain_one_is_not() {
     let odd = |length: usize| format!("/{}", "%".repeat(length - 1));
-    let bound = spelling::MAX_ODD_LENGTH;
+    let bound = MAX_ODD_LENGTH;
     let elsewhere = Route::SqlNode(Target::Elsewhere);
     assert_eq!(routes().classify(&odd(bound)), elsewhere);
     assert_eq!(routes().classify(&odd(bound + 1)), Route::Ambiguous);

@@ -20,7 +20,7 @@ enum Whose {
 }
 use Whose::{Nobodys, Nodes, Ours};
 
-const SPELLINGS: [(&str, Whose); 94] = [
+const SPELLINGS: [(&str, Whose); 104] = [
     ("/v1/sso_authentication", Ours),
     ("/v1/sso-authentication", Ours),
     ("/v1/sso_authentication/", Ours),
@@ -104,7 +104,17 @@ const SPELLINGS: [(&str, Whose); 94] = [
     ("/V1/INFO", Nodes),
     ("/v1/%69nfo/", Nodes),
     ("/v1/callbacks", Nodes),
-    ("/v1/callback/x", Nodes),
+    ("/v1/callback/x", Nobodys),
+    ("/v1/callback.json", Nobodys),
+    ("/v1/sso-token/x/y", Nobodys),
+    ("/v1/token_refresh;v=1", Nobodys),
+    ("/v1/logout/x", Nobodys),
+    ("/v1/%f0%80%81%a3allback", Nobodys),
+    ("/v1/%fc%80%80%80%81%a3allback", Nobodys),
+    ("/v1/\\u0063allback", Nobodys),
+    ("/v1/%5cu0063allback", Nobodys),
+    ("/v1/callback;/../info", Nobodys),
+    ("/v1/callback_x", Nodes),
     ("/v2/callback", Nodes),
     ("/callback", Nodes),
     ("/v1/sso_tokens%2f", Nodes),
