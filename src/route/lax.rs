@@ -163,7 +163,7 @@ impl Reading {
         let first = text.iter().find(|byte| **byte != b'.');
         // Empty, `.`, `..`, or so to whom it ends early.
         self.is_loose |= first.is_none_or(is_end);
-        let has_end = text.iter().any(|byte| is_end(byte));
+        let has_end = text.iter().any(is_end);
         self.left.push(self.segments.len());
         self.segments.push(Segment {
             text: start..self.text.len(),

@@ -20,7 +20,7 @@ impl Spelling {
         let mut seen = 0;
         for &byte in path.as_bytes() {
             let is_pair = matches!((before, byte), (b'/', b'/' | b'.') | (b'.', b'/'));
-            seen |= KINDS[usize::from(byte)] | u8::from(is_pair) * ODD;
+            seen |= KINDS[usize::from(byte)] | if is_pair { ODD } else { PLAIN };
             before = byte;
         }
         match seen {
