@@ -1,13 +1,17 @@
 //! What happens to header fields on the way through: pure functions on a `HeaderMap`.
+mod forged;
+
+pub use forged::{strip_api_keys, strip_forged, strip_identities, strip_lookalikes};
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::net::IpAddr;
 
 /// Whether `name` is a field of one connection even when no `Connection` line names it (RFC 9110
 /// section 7.6.1, and the two that older software still sends). `Trailer` is none: it announces
 /// fields of the message, not of the connection.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
+fn is_hop_by_hop(name: &str) -> bool {
     matches!(
-        name.as_str(),
+        name,
         "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade"
     )
 }
@@ -15,7 +19,7 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
 /// Whether there is any field that [`strip_hop_by_hop`] removes. Most messages have none, and one
 /// pass over their names takes less time than a search for each.
 pub fn has_hop_by_hop(headers: &HeaderMap) -> bool {
-    headers.keys().any(is_hop_by_hop)
+    headers.keys().any(|name| is_hop_by_hop(name.as_str()))
 }
 
 /// Removes the fields that belong to one connection (RFC 9110 section 7.6.1). Reads every
@@ -37,7 +41,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
     let left: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| is_hop_by_hop(name))
+        .filter(|name| is_hop_by_hop(name.as_str()))
         .cloned()
         .collect();
     for name in left {
@@ -76,22 +80,9 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
         .map(<[u8]>::trim_ascii)
 }
 
-/// Removes what a client could use to speak for a proxy: `Forwarded`, `X-Forwarded-*` and
-/// `X-Real-IP`, also where `_` stands for `-`, since many servers read both alike.
-pub fn strip_forwarded(headers: &mut HeaderMap) {
-    let forged: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_forwarded(name.as_str()))
-        .cloned()
-        .collect();
-    for name in forged {
-        headers.remove(name);
-    }
-}
-
 /// Fields that mean something at the head of a message alone. A server that merges trailers
 /// into the head (RFC 9110 section 6.5.1 warns of it) would take them for ours.
-const NEVER_TRAILERS: [HeaderName; 8] = [
+const NEVER_TRAILERS: [HeaderName; 9] = [
     header::AUTHORIZATION,
     header::CONTENT_LENGTH,
     header::COOKIE,
@@ -99,6 +90,7 @@ const NEVER_TRAILERS: [HeaderName; 8] = [
     header::PROXY_AUTHORIZATION,
     header::SET_COOKIE,
     header::TRAILER,
+    HeaderName::from_static("x-api-key"),
     HeaderName::from_static("x-request-id"),
 ];
 
@@ -106,26 +98,40 @@ const NEVER_TRAILERS: [HeaderName; 8] = [
 /// credential, or to change what the message means.
 pub fn strip_trailers(trailers: &mut HeaderMap) {
     strip_hop_by_hop(trailers);
-    strip_forwarded(trailers);
-    for name in &NEVER_TRAILERS {
+    let unwanted: Vec<HeaderName> = trailers
+        .keys()
+        .filter(|name| is_unwanted(name))
+        .cloned()
+        .collect();
+    for name in unwanted {
         trailers.remove(name);
     }
 }
 
-/// Whether only a proxy may set the field.
-fn is_forwarded(name: &str) -> bool {
-    const PREFIX: &str = "x-forwarded";
-    let same = |text: &str, other: &str| {
-        text.len() == other.len()
-            && text
-                .bytes()
-                .zip(other.bytes())
-                .all(|(a, b)| a == b || (a == b'_' && b == b'-'))
-    };
-    name.get(..PREFIX.len())
-        .is_some_and(|start| same(start, PREFIX))
-        || same(name, "forwarded")
-        || same(name, "x-real-ip")
+/// Takes out of every `Trailer` line what [`strip_trailers`] will take out of the trailers: what is
+/// announced comes.
+pub fn limit_trailer(headers: &mut HeaderMap) {
+    let is_kept = |name: &&[u8]| !HeaderName::from_bytes(name).is_ok_and(|name| is_unwanted(&name));
+    if !headers.contains_key(header::TRAILER)
+        || tokens(headers, &header::TRAILER).all(|name| is_kept(&name))
+    {
+        return;
+    }
+    let kept: Vec<&[u8]> = tokens(headers, &header::TRAILER).filter(is_kept).collect();
+    let line = HeaderValue::from_bytes(&kept.join(b", ".as_slice()));
+    let line = line.expect("parts of field values are a field value");
+    match kept.is_empty() {
+        true => drop(headers.remove(header::TRAILER)),
+        false => drop(headers.insert(header::TRAILER, line)),
+    }
+}
+
+/// Whether a trailer of that name is never passed on.
+fn is_unwanted(name: &HeaderName) -> bool {
+    NEVER_TRAILERS.contains(name)
+        || is_hop_by_hop(name.as_str())
+        || forged::is_forged(name.as_str())
+        || forged::is_identity(name.as_str())
 }
 
 /// What this proxy says about the client of one connection; made once per connection.
@@ -252,23 +258,29 @@ mod tests {
     }
 
     #[test]
-    fn strips_forwarded_fields_in_every_spelling() {
-        let forged = [
-            "forwarded",
-            "x-forwarded-for",
-            "x_forwarded_for",
-            "x-forwarded_user",
-            "X_Forwarded-Host",
-            "x-real-ip",
-            "x_real_ip",
-            "x-forwarded",
-            "x-forwarded-anything",
-            "x-forwardedfor",
-        ];
-        for name in forged {
-            let mut headers = map(&[(name, "1"), (name, "2"), ("x-other", "3")]);
-            strip_forwarded(&mut headers);
-            assert_eq!(headers, map(&[("x-other", "3")]), "{name}");
+    fn what_is_stripped_of_trailers_is_not_announced() {
+        for (lines, left) in [
+            (&["x-sum"][..], &["x-sum"][..]),
+            (&["x-sum, x-other", "x-more"], &["x-sum, x-other", "x-more"]),
+            (&["x-sum, Authorization"], &["x-sum"]),
+            (&["authorization", "x-sum", "X_Request_Id"], &["x-sum"]),
+            (&["cookie, x-forwarded-for, remote-user"], &[]),
+            (&["x-a,,te", "b"], &["x-a, , b"]),
+        ] {
+            let lines: Vec<_> = lines.iter().map(|line| ("trailer", *line)).collect();
+            let mut headers = map(&lines);
+            limit_trailer(&mut headers);
+            let now: Vec<_> = headers.get_all("trailer").iter().collect();
+            assert_eq!(now, left, "{lines:?}");
+            let announced: Vec<HeaderName> = tokens(&headers, &header::TRAILER)
+                .filter_map(|name| HeaderName::from_bytes(name).ok())
+                .collect();
+            let mut trailers = HeaderMap::new();
+            for name in &announced {
+                trailers.append(name, HeaderValue::from_static("1"));
+            }
+            strip_trailers(&mut trailers);
+            assert_eq!(trailers.len(), announced.len(), "{lines:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The rewriting of a request's head.
 use criterion::{BatchSize, Criterion};
 use http::{HeaderMap, HeaderValue, header};
-use ocient_sidecar::headers::{ForwardedFields, strip_forwarded, strip_hop_by_hop};
+use ocient_sidecar::headers::{ForwardedFields, strip_forged, strip_hop_by_hop};
 use std::{hint::black_box, net::Ipv4Addr};
 
 pub(crate) fn bench(criterion: &mut Criterion) {
@@ -9,7 +9,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let bearer = HeaderValue::from_static("Bearer 0123456789abcdef0123456789abcdef");
     let rewrite = |mut headers: HeaderMap| {
         strip_hop_by_hop(&mut headers);
-        strip_forwarded(&mut headers);
+        strip_forged(&mut headers);
         forwarded.set(&mut headers);
         headers.insert(header::AUTHORIZATION, bearer.clone());
         headers

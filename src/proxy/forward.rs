@@ -39,11 +39,16 @@ impl Proxy {
         let headers = request.headers_mut();
         let _room = headers.try_reserve(MOST_ADDED); // at once
         if self.is_trusted {
+            headers::strip_lookalikes(headers);
             self.forwarded.append(headers);
         } else {
-            headers::strip_forwarded(headers);
+            headers::strip_forged(headers);
             self.forwarded.set(headers);
         }
+        if self.shared.auth.has_api_keys() {
+            headers::strip_api_keys(headers);
+        }
+        headers::limit_trailer(headers);
         if headers.contains_key(header::TE) {
             // hyper passes trailers on; the next hop has to be told (RFC 9110 section 10.1.4).
             headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
@@ -89,7 +94,7 @@ impl Proxy {
     ) -> Result<Response<AnswerBody>, Failure> {
         let headers = request.headers_mut();
         headers.remove(header::COOKIE);
-        headers.remove(header::PROXY_AUTHORIZATION);
+        headers::strip_identities(headers);
         let mut copy = Repeatable::of(&request);
         self.credit(&mut request, &injection, visit.request_id);
         let request = request.map(|body| copy.keeping(outgoing(body)));
