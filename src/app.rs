@@ -4,7 +4,7 @@ mod connections;
 
 use crate::{
     admin::{AdminListener, Health},
-    auth::{Authenticator, UnfitKey},
+    auth::{Authenticator, Secrets, UnfitKey},
     config::{self, Config, SecretError},
     connection::{ConnectionError, Connections},
     endpoints::Endpoints,
@@ -151,12 +151,16 @@ impl App {
             config::Store::Embedded { path } => Some(StoreFile::open(path).await?),
         };
         let sessions = Sessions::open(&config.sessions, ring.clone(), file.clone()).await?;
-        let connecting = connections::open(config, file, ring.clone()).await?;
+        let api_keys = connections::keys(config)?;
+        let connecting = connections::open(config, file, ring.clone(), api_keys.clone()).await?;
         let connections = connecting.as_ref().map(|it| it.connections.clone());
         let providers = providers(config)?;
         let auth = Authenticator::new(
             config,
-            passwords(config)?,
+            Secrets {
+                passwords: passwords(config)?,
+                api_keys,
+            },
             providers.clone(),
             sessions.clone(),
             tokens(config, &control, &telemetry)?,

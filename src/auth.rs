@@ -9,6 +9,7 @@ mod inspect;
 mod introspection;
 mod memo;
 mod opaque;
+mod password;
 mod policy;
 mod provider_logout;
 mod renewal;
@@ -36,6 +37,7 @@ use crate::{
     session::{Lookup, Session, SessionToken, Sessions},
     telemetry::{CredentialKind, Telemetry},
 };
+use credential::Database;
 use ended::Ended;
 use futures_util::FutureExt;
 use holder::{Bearer, Holder};
@@ -70,8 +72,18 @@ struct Parts {
     sessions: Sessions<SignedIn>,
     tokens: OcientTokens,
     renewals: Renewals,
+    api_keys: Arc<ApiKeys>,
     control: Handle,
     telemetry: Telemetry,
+}
+
+/// What the configuration names and does not hold.
+#[derive(Debug, Default)]
+pub struct Secrets {
+    /// Passwords of the accounts, by the accounts' names.
+    pub passwords: HashMap<String, Secret>,
+    /// The keys of OAuth connections.
+    pub api_keys: Arc<ApiKeys>,
 }
 
 /// What was found out about a request, for its access line and for what a person is told;
@@ -116,10 +128,10 @@ pub enum Decision {
 }
 
 impl Authenticator {
-    /// Puts the parts together. `passwords`: of the accounts, by the accounts' names.
+    /// Puts the parts together.
     pub fn new(
         config: &Config,
-        passwords: HashMap<String, Secret>,
+        secrets: Secrets,
         providers: Vec<Arc<Provider>>,
         sessions: Sessions<SignedIn>,
         tokens: OcientTokens,
@@ -135,7 +147,8 @@ impl Authenticator {
                 .find(|a| a.name == *name)
                 .map(|a| a.username.clone())
         };
-        let accounts = passwords
+        let accounts = secrets
+            .passwords
             .into_iter()
             .filter_map(|(name, password)| Some((name.clone(), (username(&name)?, password))))
             .collect();
@@ -167,6 +180,7 @@ impl Authenticator {
             sessions,
             tokens,
             renewals: Renewals::new(control.clone()),
+            api_keys: secrets.api_keys,
             control,
             telemetry,
         }))
@@ -186,24 +200,27 @@ impl Authenticator {
         now: SystemTime,
         seen: &mut Seen,
     ) -> Result<Decision, Failure> {
-        let holder = match self.remembered(memo, request.headers(), now) {
+        let (holder, named) = match self.remembered(memo, request.headers(), now) {
             Some(bearer) => {
                 seen.credential = CredentialKind::ProviderToken;
-                Holder::Bearer(bearer)
+                (Holder::Bearer(bearer), None)
             }
             // Large, and not needed for most requests: a future of its own, `boxed` so that its code,
             // too, stays out of what every request runs through.
             None => {
                 let finding = self.holder(request, target, (client, memo), now, seen);
                 match finding.boxed().await? {
-                    Some(holder) => holder,
+                    Some(found) => found,
                     None => return Ok(Decision::PassThrough),
                 }
             }
         };
         seen.identity = Some(holder.identity().shared_username());
         seen.cache_hit.get_or_insert(true);
-        let database = self.database(request, target, &holder).await?;
+        let own = named.as_ref();
+        let own = own.unwrap_or_else(|| holder.database(&self.0.default_database));
+        let own = own.clone();
+        let database = self.database(request, target, &holder, own).await?;
         let granted = self.0.policy.decide(holder.identity(), &database);
         seen.database = Some(database);
         let granted = granted.ok_or(Failure::NotGranted)?;
@@ -216,7 +233,8 @@ impl Authenticator {
         Ok(Decision::Inject(self.inject(token, grantee, now)))
     }
 
-    /// Whoever holds the credential of a request; `None`: it is for the SQL node to judge.
+    /// Whoever holds the credential of a request, and the database that it names; `None`: it is
+    /// for the SQL node to judge.
     async fn holder(
         &self,
         request: &Request<Body>,
@@ -224,34 +242,40 @@ impl Authenticator {
         (client, memo): (IpAddr, &Memo),
         now: SystemTime,
         seen: &mut Seen,
-    ) -> Result<Option<Holder>, Failure> {
+    ) -> Result<Option<(Holder, Database)>, Failure> {
         let credential = self.credential(request.headers())?;
         seen.credential = credential.kind();
         let pass_through = self.0.pass_through;
         match credential {
-            Credential::Session(token, carrier) => {
+            Credential::Session(token, carrier, named) => {
                 if carrier == Carrier::Cookie {
                     self.check_site(request, target.is_execute())?;
                 }
                 let session = self.session(&token, now).await?;
                 let session = self.kept_good(session, now).await?;
-                Ok(Some(Holder::Session(session)))
+                // Its Ocient token is for its own database, which the SQL node would use.
+                if named.is_some_and(|named| named != session.record.database) {
+                    return Err(Failure::UnclearDatabase);
+                }
+                Ok(Some((Holder::Session(session), None)))
             }
-            Credential::ProviderToken(token, number) => {
+            Credential::ProviderToken(token, number, named) => {
                 let number = number.ok_or(Failure::Token(TokenFault::AuthorizedParty))?;
                 let bearer = self
                     .bearer(token, number, (client, memo), now, seen)
                     .await?;
-                Ok(Some(Holder::Bearer(bearer)))
+                Ok(Some((Holder::Bearer(bearer), named)))
             }
-            Credential::Opaque(token) => match self.opaque_holder(token, client, now).await? {
-                Some((holder, was_known)) => {
-                    seen.credential = CredentialKind::ProviderToken;
-                    seen.cache_hit = Some(was_known);
-                    Ok(Some(holder))
+            Credential::Opaque(token, named) => {
+                match self.opaque_holder(token, client, now).await? {
+                    Some((holder, was_known)) => {
+                        seen.credential = CredentialKind::ProviderToken;
+                        seen.cache_hit = Some(was_known);
+                        Ok(Some((holder, named)))
+                    }
+                    None => passed(pass_through.bearer),
                 }
-                None => passed(pass_through.bearer),
-            },
+            }
             Credential::Basic => passed(pass_through.basic),
             Credential::Bearer => passed(pass_through.bearer),
             Credential::None => passed(pass_through.anonymous),
@@ -261,9 +285,20 @@ impl Authenticator {
     /// The credential of a request.
     ///
     /// # Errors
-    /// More than one, or a session token that cannot be one.
+    /// More than one, a session token that cannot be one, an API key, or what [`Credential::of`]
+    /// refuses.
     pub fn credential(&self, headers: &http::HeaderMap) -> Result<Credential, Failure> {
-        Credential::of(headers, |token| self.owner(token))
+        self.0.api_keys.check_not_shown(headers)?;
+        let has_providers = !self.0.providers.is_empty();
+        Credential::of(
+            headers,
+            has_providers.then_some(|token: &str| self.owner(token)),
+        )
+    }
+
+    /// Whether there are API keys, whose field then is nobody else's affair.
+    pub fn has_api_keys(&self) -> bool {
+        !self.0.api_keys.is_empty()
     }
 
     /// Which of the [`providers`](Self::providers) a token belongs to.
@@ -359,7 +394,7 @@ impl Authenticator {
 }
 
 /// Leaves the credential to the SQL node, if `[pass_through]` allows that.
-fn passed(is_allowed: bool) -> Result<Option<Holder>, Failure> {
+fn passed<T>(is_allowed: bool) -> Result<Option<T>, Failure> {
     match is_allowed {
         true => Ok(None),
         false => Err(Failure::NoCredential),

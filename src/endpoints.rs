@@ -165,11 +165,11 @@ impl Endpoints {
         let credential = self.0.auth.credential(request.headers())?;
         seen.credential = credential.kind();
         let (token, carrier) = match credential {
-            Credential::Session(token, carrier) => (token, carrier),
+            Credential::Session(token, carrier, _) => (token, carrier),
             Credential::ProviderToken(..) => {
                 return Err(not_ours_to_end());
             }
-            Credential::Opaque(token) => {
+            Credential::Opaque(token, _) => {
                 let (client, now) = (visit.client, visit.now);
                 return match self.0.auth.is_of_provider(&token, client, now).await? {
                     true => Err(not_ours_to_end()),

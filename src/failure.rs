@@ -24,10 +24,14 @@ pub enum Failure {
     SessionUnknown,
     /// A session that is over.
     SessionExpired,
+    /// A user name by which the SQL node would sign somebody in by itself.
+    SignInAtNode,
     /// No API key where one is needed.
     NoApiKey,
     /// An API key that is none.
     ApiKey,
+    /// An API key where it opens nothing, and must not be shown to anybody else.
+    MisplacedApiKey,
     /// The owner of the API key has no such OAuth connection.
     NoConnection,
     /// The owner of the API key has as many OAuth connections as one may have.
@@ -139,8 +143,10 @@ impl Failure {
             Self::NoCredential => (401, REFUSED, -1204, "no credential; sign in first".into()),
             Self::SessionUnknown => (401, REFUSED, -1204, "no such session; sign in again".into()),
             Self::SessionExpired => (401, REFUSED, -733, "the session has expired; sign in again".into()),
+            Self::SignInAtNode => (401, REFUSED, -1204, "this user name has the SQL node sign in at the provider; sign in here, with /v1/sso_authentication, /v1/sso_device_grant or /v1/sso_token".into()),
             Self::NoApiKey => (401, REFUSED, -1204, "no API key; the program that connects opens this address with its key and its cookies".into()),
             Self::ApiKey => (401, REFUSED, -1204, "no such API key".into()),
+            Self::MisplacedApiKey => (401, REFUSED, -1204, "an API key is for OAuth connections, and opens nothing here".into()),
             Self::NoConnection => (404, REFUSED, -1201, "no such connection".into()),
             Self::TooManyConnections => (400, LIMITED, -1100, "too many connections of this owner; delete one".into()),
             Self::Token(fault) => (401, REFUSED, token_code(*fault), fault.to_string().into()),

@@ -4,7 +4,7 @@ use crate::world::World;
 use criterion::{BatchSize, Criterion};
 use http::{Request, header};
 use ocient_sidecar::{
-    auth::{Authenticator, Decision, Memo, Seen, SignedIn},
+    auth::{Authenticator, Decision, Memo, Secrets, Seen, SignedIn},
     body::Body,
     ocient::{OcientTokens, TokenEndpoints},
     route::Target,
@@ -14,7 +14,6 @@ use ocient_sidecar::{
 };
 use sidecar_testkit::sql_node::{Integration, SqlNode, SqlNodeOptions};
 use std::{
-    collections::HashMap,
     io,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
@@ -97,7 +96,7 @@ fn authenticator(world: &World, node: &SqlNode) -> Authenticator {
     let providers = vec![world.provider.clone()];
     Authenticator::new(
         &world.config,
-        HashMap::new(),
+        Secrets::default(),
         providers,
         sessions,
         tokens,

@@ -2,7 +2,7 @@
 use super::{StartError, read};
 use crate::{
     auth::ApiKeys,
-    config::{CallbackResponse, Config},
+    config::{self, CallbackResponse, Config},
     connection::Connections,
     endpoints::Connecting,
     oidc::Provider,
@@ -20,20 +20,26 @@ pub(super) async fn open(
     config: &Config,
     file: Option<StoreFile>,
     ring: Arc<KeyRing>,
+    keys: Arc<ApiKeys>,
 ) -> Result<Option<Connecting>, StartError> {
     // A configuration with such a callback names a file.
     let Some(file) = file.filter(|_| config.has_connections()) else {
         return Ok(None);
     };
-    let mut keys = Vec::new();
-    for key in &config.api_keys {
-        let secret = read(&key.secret, || format!("API key {}", key.name))?;
-        keys.push((key.name.clone(), key.owner.clone(), secret));
-    }
     Ok(Some(Connecting {
         connections: Connections::open(file, ring).await?,
-        keys: ApiKeys::new(keys)?,
+        keys,
     }))
+}
+
+/// The keys that open them; also those that open nothing are shown to nobody else.
+pub(super) fn keys(config: &Config) -> Result<Arc<ApiKeys>, StartError> {
+    let key = |key: &config::ApiKey| {
+        let secret = read(&key.secret, || format!("API key {}", key.name))?;
+        Ok((key.name.clone(), key.owner.clone(), secret))
+    };
+    let keys: Result<Vec<_>, StartError> = config.api_keys.iter().map(key).collect();
+    Ok(Arc::new(ApiKeys::new(keys?)?))
 }
 
 /// Which path is whose.

@@ -1,7 +1,8 @@
 //! The keys of programs that use OAuth connections.
+use super::password;
 use crate::{failure::Failure, secret::Secret};
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Every `[[api_key]]`, by the SHA-256 of its secret.
 #[derive(Debug, Default)]
@@ -75,6 +76,45 @@ impl ApiKeys {
         }
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Refuses a request that is not for OAuth connections and shows a key where a credential
+    /// stands: it would go on to the SQL node, or to a provider that is asked about it.
+    ///
+    /// # Errors
+    /// [`Failure::MisplacedApiKey`].
+    pub(super) fn check_not_shown(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        for value in headers.get_all(header::AUTHORIZATION) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let (_, rest) = value.split_once([' ', '\t']).unwrap_or_default();
+            if self.has(&value) || self.has(rest) || self.is_part_of(rest) {
+                return Err(Failure::MisplacedApiKey);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a key is the user name or the password of a Basic credential.
+    fn is_part_of(&self, encoded: &str) -> bool {
+        let Some(decoded) = password::decoded(encoded) else {
+            return false;
+        };
+        let text = String::from_utf8_lossy(&decoded);
+        let (user, password) = text.split_once(':').unwrap_or((&text, ""));
+        self.has(user) || self.has(password)
+    }
+
+    /// Whether `text` is a key.
+    pub(super) fn has(&self, text: &str) -> bool {
+        self.find(text.trim()).is_some()
+    }
+
     /// Every key is looked at, and compared in constant time: how long a refusal takes says
     /// nothing of how near a guess came.
     fn find(&self, text: &str) -> Option<&str> {
@@ -122,6 +162,7 @@ fn sha256(text: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
 
     fn keys() -> ApiKeys {
         let key = |name: &str, owner: &str, secret: &str| {
@@ -208,6 +249,28 @@ mod tests {
             ApiKeys::default().owner(&headers(&[])),
             Err(Failure::NoApiKey)
         );
+    }
+
+    #[test]
+    fn a_key_is_no_credential_for_anything_else() {
+        let encode = |text: &str| base64::prelude::BASE64_STANDARD.encode(text);
+        let key = "secret-of-22-characters-3";
+        for (value, is_refused) in [
+            (format!("Bearer {key}"), true),
+            (format!("bearer\t {key} "), true),
+            (format!("Other {key}"), true),
+            (key.to_owned(), true),
+            (format!("Basic {}", encode(&format!("etl:{key}"))), true),
+            (format!("Basic {}", encode(&format!("{key}:"))), true),
+            (format!("Basic {}", encode(key)), true),
+            ("Bearer secret-of-22-characters-4".to_owned(), false),
+            (format!("Basic {}", encode("etl:x")), false),
+        ] {
+            let shown = headers(&[("authorization", &value)]);
+            let refused = keys().check_not_shown(&shown) == Err(Failure::MisplacedApiKey);
+            assert_eq!(refused, is_refused, "{value}");
+            assert!(ApiKeys::default().check_not_shown(&shown).is_ok());
+        }
     }
 
     #[test]

@@ -1,52 +1,55 @@
 //! What a client shows to say who it is.
+use super::{cross_site, password::Password};
 use crate::{
     cookie, failure::Failure, oidc::Owner, secret::Secret, session::SessionToken,
     telemetry::CredentialKind,
 };
-use base64::{
-    Engine, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use http::{HeaderMap, HeaderValue, header};
+use std::sync::Arc;
 
 /// The first credential of a request that counts.
 #[derive(Debug)]
 pub enum Credential {
     /// A session token of ours.
-    Session(SessionToken, Carrier),
+    Session(SessionToken, Carrier, Database),
     /// A token of a configured issuer, not verified yet, and the number of the provider that it
     /// belongs to; `None`: it names several.
-    ProviderToken(Secret, Option<usize>),
+    ProviderToken(Secret, Option<usize>, Database),
     /// User name and password, for the SQL node.
     Basic,
     /// A bearer token that is no JWT: opaque to us. A provider may know it, or the SQL node.
-    Opaque(Secret),
+    Opaque(Secret, Database),
     /// Another bearer token, in whatever form, or another scheme, for the SQL node.
     Bearer,
     /// None.
     None,
 }
 
+/// The database of a request that names none, where the credential names one, as Ocient's own
+/// clients do: `id_token@retail`.
+pub(super) type Database = Option<Arc<str>>;
+
 /// How a session token travelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carrier {
-    /// In `Authorization`, which only a program that knows the token can set.
+    /// In `Authorization`.
     Authorization,
     /// In a cookie, which a browser adds whoever made the request.
     Cookie,
 }
 
-/// User names whose password is a token: Ocient's own clients use them, and many tools can
-/// send nothing but a user name and a password.
-const TOKEN_USERS: [&str; 3] = ["id_token", "access_token", "session"];
-
 impl Credential {
-    /// Finds it. `owner_of`: which provider a token belongs to.
+    /// Finds it. `owner_of`: which provider a token belongs to; `None`: there is no provider, so
+    /// that `Authorization` is the SQL node's alone, but for session tokens.
     ///
     /// # Errors
     /// Two `Authorization` fields or two of our cookies, of which one might be somebody
-    /// else's; a token of ours that cannot be one.
-    pub fn of(headers: &HeaderMap, owner_of: impl Fn(&str) -> Owner) -> Result<Self, Failure> {
+    /// else's; a token of ours that cannot be one; what two readers could take for two things;
+    /// a password that another site's page had the browser send.
+    pub fn of(
+        headers: &HeaderMap,
+        owner_of: Option<impl Fn(&str) -> Owner>,
+    ) -> Result<Self, Failure> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let Some(value) = values.next() else {
             return Self::of_cookie(headers);
@@ -54,12 +57,16 @@ impl Credential {
         if values.next().is_some() {
             return Err(Failure::malformed("more than one Authorization field"));
         }
+        // Some readers take such bytes for blanks, and what follows for a scheme.
+        if owner_of.is_some() && !value.as_bytes().iter().all(|byte| *byte <= b'~') {
+            return Err(Failure::malformed("Authorization is not ASCII"));
+        }
         match scheme(value) {
-            ("bearer", token) => Self::of_bearer(token, owner_of),
-            ("basic", encoded) => match token_password(encoded) {
-                Some(token) => Self::of_bearer(token.expose(), owner_of),
-                None => Ok(Self::Basic),
-            },
+            ("bearer", token) => Self::of_bearer(token, None, owner_of),
+            ("basic", encoded) => {
+                cross_site::check_password(headers)?;
+                Self::of_basic(encoded, owner_of)
+            }
             _ => Ok(Self::Bearer),
         }
     }
@@ -68,38 +75,52 @@ impl Credential {
         match cookie::find(headers, cookie::SESSION)? {
             None => Ok(Self::None),
             Some(text) => SessionToken::parse(text)
-                .map(|token| Self::Session(token, Carrier::Cookie))
+                .map(|token| Self::Session(token, Carrier::Cookie, None))
                 .ok_or(Failure::SessionUnknown),
         }
     }
 
-    fn of_bearer(token: &str, owner_of: impl Fn(&str) -> Owner) -> Result<Self, Failure> {
+    fn of_basic(encoded: &str, owner_of: Option<impl Fn(&str) -> Owner>) -> Result<Self, Failure> {
+        if owner_of.is_none() {
+            return Ok(Self::Basic);
+        }
+        match Password::read(encoded)? {
+            Password::Account => Ok(Self::Basic),
+            Password::Token(token, database) => Self::of_bearer(token.expose(), database, owner_of),
+        }
+    }
+
+    fn of_bearer(
+        token: &str,
+        database: Database,
+        owner_of: Option<impl Fn(&str) -> Owner>,
+    ) -> Result<Self, Failure> {
         if token.starts_with(SessionToken::PREFIX) {
             return SessionToken::parse(token)
-                .map(|token| Self::Session(token, Carrier::Authorization))
+                .map(|token| Self::Session(token, Carrier::Authorization, database))
                 .ok_or(Failure::SessionUnknown);
         }
-        let owner = match owner_of(token) {
+        let owner = match owner_of.map_or(Owner::Stranger, |owner_of| owner_of(token)) {
             // Another issuer's JWT is no affair of our providers: it is never shown to them.
             Owner::Stranger => return Ok(Self::Bearer),
             Owner::Opaque if is_bearer_token(token) => {
-                return Ok(Self::Opaque(Secret::new(token)));
+                return Ok(Self::Opaque(Secret::new(token), database));
             }
             Owner::Opaque => return Ok(Self::Bearer),
             Owner::Entry(number) => Some(number),
             Owner::Several => None,
         };
-        Ok(Self::ProviderToken(Secret::new(token), owner))
+        Ok(Self::ProviderToken(Secret::new(token), owner, database))
     }
 
     /// For the access line.
     pub fn kind(&self) -> CredentialKind {
         match self {
-            Self::Session(_, Carrier::Authorization) => CredentialKind::SessionToken,
-            Self::Session(_, Carrier::Cookie) => CredentialKind::SessionCookie,
+            Self::Session(_, Carrier::Authorization, _) => CredentialKind::SessionToken,
+            Self::Session(_, Carrier::Cookie, _) => CredentialKind::SessionCookie,
             Self::ProviderToken(..) => CredentialKind::ProviderToken,
             Self::Basic => CredentialKind::Basic,
-            Self::Opaque(_) | Self::Bearer => CredentialKind::Bearer,
+            Self::Opaque(..) | Self::Bearer => CredentialKind::Bearer,
             Self::None => CredentialKind::None,
         }
     }
@@ -125,22 +146,6 @@ fn scheme(value: &HeaderValue) -> (&'static str, &str) {
         .find(|known| scheme.eq_ignore_ascii_case(known));
     (known.unwrap_or_default(), rest.trim())
 }
-
-/// The password of a Basic credential whose user name says that it is a token (RFC 7617).
-fn token_password(encoded: &str) -> Option<Secret> {
-    let decoded = zeroize::Zeroizing::new(LENIENT.decode(encoded).ok()?);
-    let text = std::str::from_utf8(&decoded).ok()?;
-    let (user, password) = text.split_once(':')?;
-    TOKEN_USERS.contains(&user).then(|| Secret::new(password))
-}
-
-/// Reads what a lenient SQL node might read: to it, too, a token must not go by unseen.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! Whether a request with a session cookie comes from this site, or from somebody else's page.
+//! Whether a request with what browsers send by themselves comes from this site, or from somebody else's page.
+use crate::failure::Failure;
 use http::{HeaderMap, HeaderName, Method, header};
 use url::Url;
 
@@ -49,6 +50,19 @@ pub(super) fn check(
         Some(_) => Err(OTHER_SITE),
         None if harmless => Ok(()),
         None => Err(UNKNOWN),
+    }
+}
+
+/// Browsers repeat a password by themselves, once a person has answered a prompt for it, also when
+/// another site's page navigates here or posts a form. Programs send no Fetch Metadata, so that
+/// what they do is as it was.
+///
+/// # Errors
+/// [`Failure::CrossSite`].
+pub(super) fn check_password(headers: &HeaderMap) -> Result<(), Failure> {
+    match only(headers, &SEC_FETCH_SITE) {
+        None | Some(Some("same-origin" | "none")) => Ok(()),
+        Some(_) => Err(Failure::CrossSite(OTHER_SITE.0)),
     }
 }
 
@@ -161,6 +175,26 @@ mod tests {
             ("sec-fetch-site", "same-origin"),
         ];
         assert_eq!(verdict("GET", "/v1/info", &twice), Err(OTHER_SITE));
+    }
+
+    #[test]
+    fn a_password_does_not_count_where_another_sites_page_began() {
+        for (sites, is_refused) in [
+            (&[][..], false),
+            (&["same-origin"], false),
+            (&["none"], false), // typed
+            (&["cross-site"], true),
+            (&["same-site"], true),
+            (&["Cross-Site"], true),
+            (&[""], true),
+            (&["none", "none"], true),
+        ] {
+            let mut headers = HeaderMap::new();
+            for site in sites {
+                headers.append(SEC_FETCH_SITE, site.parse().unwrap());
+            }
+            assert_eq!(check_password(&headers).is_err(), is_refused, "{sites:?}");
+        }
     }
 
     #[test]

@@ -18,15 +18,15 @@ use tokio::time::timeout;
 const BODY_WAIT: Duration = Duration::from_secs(30);
 
 impl Authenticator {
-    /// The database that the SQL node will use. Where the identity's grants depend on it, it
+    /// The database that the SQL node will use; `own`, if the request names none. Where the identity's grants depend on it, it
     /// is either known for sure or the request is refused.
     pub(super) async fn database(
         &self,
         request: &mut Request<Body>,
         target: &Target,
         holder: &Holder,
+        own: Arc<str>,
     ) -> Result<Arc<str>, Failure> {
-        let own = holder.database(&self.0.default_database).clone();
         let named = match target {
             Target::Database(name) => Named::Database(name.as_str().into()),
             Target::Unclear => Named::Unclear,

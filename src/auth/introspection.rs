@@ -19,7 +19,7 @@ impl Authenticator {
     /// providers are.
     ///
     /// # Errors
-    /// An active token that breaks a rule, whatever another provider would say of it; a provider
+    /// An API key; an active token that breaks a rule, whatever another provider would say of it; a provider
     /// that could not be asked while no other knew the token; a client with too many failures,
     /// which asks about one new token at a time.
     pub(super) async fn introspected(
@@ -29,6 +29,9 @@ impl Authenticator {
         client: IpAddr,
         now: SystemTime,
     ) -> Result<Option<(Proven, bool)>, Failure> {
+        if self.0.api_keys.has(token.expose()) {
+            return Err(Failure::MisplacedApiKey); // no provider's business
+        }
         let opaque = &self.0.opaque;
         let (mut failure, mut was_known, mut is_new) = (None, true, false);
         let introspects = |one: &&Arc<Provider>| one.introspects() && is_meant(one);

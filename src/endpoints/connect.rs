@@ -39,7 +39,7 @@ pub struct Connecting {
     /// Those that are stored.
     pub connections: Connections,
     /// Who may use them.
-    pub keys: ApiKeys,
+    pub keys: Arc<ApiKeys>,
 }
 
 impl Endpoints {

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, process::Stdio, time::Duration};
 
+use http::StatusCode;
 use serde_json::{Value, json};
 use sidecar_testkit::{secrets, sql_node::Who};
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
@@ -47,6 +48,18 @@ async fn a_page_of_another_site_gets_nothing_from_a_signed_in_browser() {
         .iter()
         .filter(|it| it.target.contains("/v1/execute"));
     assert_eq!(queries.count(), 1, "the page's own");
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_runs_nothing_with_a_password_that_the_browser_repeats() {
+    let site = site().await;
+    visit(&site, "password").await;
+    let requests = site.sql_node.requests();
+    let ran = requests
+        .iter()
+        .filter(|it| it.answered == Some(StatusCode::OK));
+    let ran: Vec<_> = ran.map(|it| it.target.rsplit('+').next()).collect();
+    assert_eq!(ran, [Some("typed"), Some("again")]);
 }
 
 /// The sidecar is `localhost` here: to a browser, another site than the provider's 127.0.0.1. The

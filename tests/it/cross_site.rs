@@ -1,7 +1,10 @@
 //! Whether a page of another site can use somebody's session cookie.
 use crate::site::{SESSION_COOKIE, Site, assert_refused};
 use serde_json::json;
-use sidecar_testkit::client::{Answer, RequestBuilder};
+use sidecar_testkit::{
+    client::{Answer, RequestBuilder},
+    sql_node::RETAIL,
+};
 
 /// Fields of a request, and which of four requests pass with them.
 type Case = (&'static [(&'static str, &'static str)], [bool; 4]);
@@ -188,11 +191,7 @@ async fn a_cookie_beside_a_password_is_neither_used_nor_passed_on() {
     let site = Site::start().await;
     let client = site.signed_in_as("alice").await;
     let request = site.query(&client).basic("admin@system", "admin");
-    let answer = request
-        .header("sec-fetch-site", "cross-site")
-        .send()
-        .await
-        .unwrap();
+    let answer = request.send().await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     let request = site.node.last_request();
     assert_eq!(request.header("cookie"), None);
@@ -202,4 +201,59 @@ async fn a_cookie_beside_a_password_is_neither_used_nor_passed_on() {
             .unwrap()
             .starts_with("Basic ")
     );
+}
+
+/// Browsers repeat it by themselves once a person has answered a prompt.
+#[tokio::test]
+async fn a_password_that_another_sites_page_had_the_browser_send_runs_nothing() {
+    let site = Site::start().await;
+    let (session, id_token) = (
+        site.session_of("alice", RETAIL).await,
+        site.id_token("alice"),
+    );
+    for (user, password) in [
+        ("admin@system", "admin"),
+        ("session", &session),
+        ("id_token", &id_token),
+        ("nobody", "wrong"),
+    ] {
+        for (from, status) in [
+            (Some("cross-site"), 403),
+            (Some("same-site"), 403),
+            (Some("same-origin"), 200),
+            (Some("none"), 200),
+            (None, 200),
+        ] {
+            site.node.clear_requests();
+            let mut navigation = site
+                .client()
+                .get(&site.url("/v1/execute/system?statement=select+1"))
+                .basic(user, password);
+            if let Some(from) = from {
+                navigation = navigation.header("sec-fetch-site", from);
+            }
+            let answer = navigation.send().await.unwrap();
+            let case = format!("{user} {from:?}");
+            if status == 403 {
+                assert_refused(&answer, 403, -719, &case);
+                assert!(site.node.requests().is_empty(), "{case}");
+            } else {
+                let expected = if user == "nobody" { 401 } else { status };
+                assert_eq!(answer.status, expected, "{case}: {}", answer.text());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_sites_page_ends_no_session_by_a_password() {
+    let site = Site::start().await;
+    let session = site.session_of("alice", RETAIL).await;
+    for path in ["/v1/logout", "/v1/token_refresh"] {
+        let form = site.client().post(&site.url(path));
+        let form = form.basic("session", &session);
+        let answer = form.header("sec-fetch-site", "cross-site").send().await;
+        assert_refused(&answer.unwrap(), 403, -719, path);
+    }
+    assert_eq!(site.query_as(&session).await.status, 200, "it lives");
 }

@@ -4,7 +4,7 @@ use crate::{
     site::{Log, Site},
 };
 use ocient_sidecar::{
-    auth::Authenticator,
+    auth::{Authenticator, Secrets},
     config::Config,
     http_client::HttpClient,
     ocient::{OcientTokens, TokenEndpoints},
@@ -16,7 +16,6 @@ use ocient_sidecar::{
     tls::client_config,
 };
 use std::{
-    collections::HashMap,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -48,9 +47,15 @@ async fn authenticator(site: &Site) -> Authenticator {
     let life = config.sql_node.credentials.assumed_lifetime;
     let node = TokenEndpoints::new(http(1024), config.sql_node.url.clone(), life);
     let tokens = OcientTokens::new(node, 10, control.clone(), telemetry.clone());
-    let (passwords, providers) = (HashMap::new(), vec![provider]);
+    let providers = vec![provider];
     Authenticator::new(
-        &config, passwords, providers, sessions, tokens, control, telemetry,
+        &config,
+        Secrets::default(),
+        providers,
+        sessions,
+        tokens,
+        control,
+        telemetry,
     )
 }
 

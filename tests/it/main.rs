@@ -79,6 +79,7 @@ mod sso_token;
 mod state_flood;
 mod streaming;
 mod tls;
+mod token_users;
 mod unreadable;
 mod userinfo;
 mod wire;

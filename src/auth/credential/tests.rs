@@ -1,5 +1,8 @@
 use super::*;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 
 const ISSUER: &str = "https://idp.example.com";
 
@@ -19,12 +22,11 @@ fn of(fields: &[(&'static str, String)]) -> Result<Credential, Failure> {
         headers.append(*name, value.parse().unwrap());
     }
     let claims = |token: &str| token.split('.').nth(1).map(str::to_owned);
-    Credential::of(&headers, |token| {
-        match claims(token) == claims(&jwt(ISSUER)) {
-            true => Owner::Entry(0),
-            false => Owner::Stranger,
-        }
-    })
+    let owner_of = |token: &str| match claims(token) == claims(&jwt(ISSUER)) {
+        true => Owner::Entry(0),
+        false => Owner::Stranger,
+    };
+    Credential::of(&headers, Some(owner_of))
 }
 
 fn kind(authorization: String) -> Result<CredentialKind, Failure> {
@@ -59,9 +61,9 @@ fn bearers_are_told_apart() {
 }
 
 #[test]
-fn a_basic_password_counts_as_a_token_under_the_three_user_names_alone() {
+fn a_basic_password_counts_as_a_token_under_the_names_that_say_so() {
     let session = SessionToken::generate();
-    for user in TOKEN_USERS {
+    for user in ["id_token", "access_token", "session"] {
         assert_eq!(
             kind(basic(user, &jwt(ISSUER))),
             Ok(CredentialKind::ProviderToken),
@@ -78,7 +80,14 @@ fn a_basic_password_counts_as_a_token_under_the_three_user_names_alone() {
             "{user}"
         );
     }
-    for user in ["alice", "ID_TOKEN", "id_token@system", ""] {
+    for user in ["id_token@system", "access_token@system"] {
+        assert_eq!(
+            kind(basic(user, &jwt(ISSUER))),
+            Ok(CredentialKind::ProviderToken),
+            "{user}"
+        );
+    }
+    for user in ["alice", "session@system", ""] {
         assert_eq!(
             kind(basic(user, &jwt(ISSUER))),
             Ok(CredentialKind::Basic),
@@ -127,6 +136,46 @@ fn other_schemes_and_broken_ones_are_the_sql_nodes_to_judge() {
         ("", CredentialKind::Bearer),
     ] {
         assert_eq!(kind(value.to_owned()), Ok(expected), "{value}");
+    }
+}
+
+#[test]
+fn without_a_provider_no_user_name_stands_for_a_token() {
+    let of = |value: &str| {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        headers.insert("authorization", value);
+        Credential::of(&headers, None::<fn(&str) -> Owner>).map(|credential| credential.kind())
+    };
+    for user in [
+        "id_token",
+        "ID_TOKEN",
+        "oauth_tokens",
+        "id_token@system",
+        "session",
+    ] {
+        assert_eq!(of(&basic(user, "x")), Ok(CredentialKind::Basic), "{user}");
+    }
+    assert_eq!(of("Basic \u{e9}"), Ok(CredentialKind::Bearer));
+    assert_eq!(of("Bearer x"), Ok(CredentialKind::Bearer));
+    let session = SessionToken::generate();
+    let bearer = format!("Bearer {}", session.expose());
+    assert_eq!(of(&bearer), Ok(CredentialKind::SessionToken));
+}
+
+#[test]
+fn an_authorization_beyond_ascii_is_refused() {
+    for value in [
+        "Bearer x\u{a0}",
+        "Basic\u{a0}YTpi",
+        "\u{e9}",
+        "Bearer \u{20ac}",
+    ] {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        headers.insert("authorization", value.clone());
+        let of = Credential::of(&headers, Some(|_: &str| Owner::Stranger));
+        assert_eq!(of.unwrap_err().row().status, 400, "{value:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    auth::holder::Proven,
+    auth::{Secrets, holder::Proven},
     config::Config,
     ocient::{OcientTokens, TokenEndpoints},
     oidc::{Identity, stand_in},
@@ -11,7 +11,6 @@ use crate::{
 };
 use http::HeaderValue;
 use serde_json::json;
-use std::collections::HashMap;
 use tokio::runtime::Handle;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -223,10 +222,15 @@ async fn keyless() -> Authenticator {
     let url = config.sql_node.url.clone();
     let node = TokenEndpoints::new(stand_in::http(), url, 60 * SECOND);
     let tokens = OcientTokens::new(node, 10, control.clone(), telemetry.clone());
-    let passwords = HashMap::new();
     let providers = vec![provider];
     Authenticator::new(
-        &config, passwords, providers, sessions, tokens, control, telemetry,
+        &config,
+        Secrets::default(),
+        providers,
+        sessions,
+        tokens,
+        control,
+        telemetry,
     )
 }
 

@@ -172,6 +172,33 @@ const visits = {
     await page.goto(`${job.sidecar}/v1/info`);
     assert.deepEqual(await query(page), { status: 200, who: job.user }, 'the session lives');
   },
+
+  // Whoever has answered the SQL node's prompt has a browser that repeats the password by itself.
+  async password(_, elsewhere) {
+    const httpCredentials = { username: 'admin@system', password: 'admin' };
+    const context = await elsewhere.context().browser().newContext({ httpCredentials });
+    context.setDefaultTimeout(20_000);
+    const page = await context.newPage();
+    const statement = (name) => `${job.sidecar}/v1/execute/${DATABASE}?statement=select+1+as+${name}`;
+    assert.equal((await page.goto(statement('typed'))).status(), 200);
+    const evil = `${job.issuer}/.well-known/openid-configuration`;
+    await page.goto(evil);
+    const led = page.waitForResponse((response) => response.url() === statement('led'));
+    await page.evaluate((url) => void (location.href = url), statement('led'));
+    assert.equal((await led).status(), 403);
+    assert.match((await (await led).request().allHeaders()).authorization, /^Basic /, 'the browser sends it by itself');
+    await heading(page, 'Not allowed');
+    await page.goto(evil);
+    await page.evaluate((url) => {
+      const form = Object.assign(document.createElement('form'), { method: 'post', action: url, enctype: 'text/plain' });
+      form.append(Object.assign(document.createElement('input'), { name: '{"statement":"select 1 as posted","x":"', value: '"}' }));
+      document.body.append(form);
+      form.submit();
+    }, `${job.sidecar}/v1/execute/${DATABASE}`);
+    await heading(page, 'Not allowed');
+    assert.equal((await page.goto(statement('again'))).status(), 200, 'typed once more');
+    await context.close();
+  },
 };
 
 // The two servers' own keys alone are trusted, as if their authority were known.

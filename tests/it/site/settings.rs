@@ -61,6 +61,11 @@ impl Settings {
         self.provider.remove(key);
     }
 
+    /// Takes the `[[provider]]` away.
+    pub(crate) fn no_providers(&mut self) {
+        self.provider.clear();
+    }
+
     /// Adds a `[[grant]]` with these lines of TOML.
     pub(crate) fn grant(&mut self, lines: &str) {
         self.grants.push(lines.to_owned());
@@ -94,7 +99,9 @@ impl Settings {
         for (name, keys) in &tables {
             write!(text, "[{name}]\n{}", lines(keys)).unwrap();
         }
-        write!(text, "[[provider]]\n{}", lines(&self.provider)).unwrap();
+        if !self.provider.is_empty() {
+            write!(text, "[[provider]]\n{}", lines(&self.provider)).unwrap();
+        }
         for grant in &self.grants {
             write!(text, "[[grant]]\n{grant}\n").unwrap();
         }

@@ -68,10 +68,13 @@ impl Fault {
     pub(super) fn answer(&self) -> Answer {
         let mut answer = json_answer(self.http, &json!({ "status": self.status() }));
         if self.http == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Basic realm=\"sql node\", Bearer");
-            answer
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, challenge);
+            // A line for each: browsers do not find the second one in a line.
+            for challenge in ["Basic realm=\"sql node\"", "Bearer"] {
+                let challenge = HeaderValue::from_static(challenge);
+                answer
+                    .headers_mut()
+                    .append(header::WWW_AUTHENTICATE, challenge);
+            }
         }
         answer
     }
