@@ -20,9 +20,10 @@ pub(super) fn once(target: &Target, bearer: &str) -> io::Result<Value> {
 pub(super) fn count(target: &Target, bearer: &str, requests: u64) -> io::Result<Value> {
     let request = target.get(bearer);
     let mut connection = target.connect(SMALL)?;
-    let mut errors = 0;
+    let (mut first, mut errors) = (None, 0);
     for _ in 0..requests {
-        errors += u64::from(connection.exchange(&request)?.status != 200);
+        let status = connection.exchange(&request)?.status;
+        errors += u64::from(*first.get_or_insert(status) != status);
     }
-    Ok(json!({ "requests": requests - errors, "errors": errors }))
+    Ok(json!({ "status": first, "requests": requests - errors, "errors": errors }))
 }
