@@ -62,6 +62,9 @@ impl Credential {
             return Err(Failure::malformed("Authorization is not ASCII"));
         }
         match scheme(value) {
+            _ if owner_of.is_some() && is_almost_known(value) => Err(Failure::malformed(
+                "the scheme of Authorization is misspelt",
+            )),
             ("bearer", token) => Self::of_bearer(token, None, owner_of),
             ("basic", encoded) => {
                 cross_site::check_password(headers)?;
@@ -141,11 +144,29 @@ const MAX_OPAQUE: usize = 16 * 1024;
 fn scheme(value: &HeaderValue) -> (&'static str, &str) {
     let text = value.to_str().unwrap_or_default().trim_start();
     let (scheme, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
-    let known = ["bearer", "basic"]
+    let known = SCHEMES
         .into_iter()
         .find(|known| scheme.eq_ignore_ascii_case(known));
     (known.unwrap_or_default(), rest.trim())
 }
+
+/// Whether something else than a blank stands behind a known scheme, as in `Basic:`: no scheme
+/// (RFC 9110 section 11.1), but some readers' `Basic`.
+fn is_almost_known(value: &HeaderValue) -> bool {
+    let text = value.as_bytes().trim_ascii_start();
+    let is_almost = |known: &str| match text.split_at_checked(known.len()) {
+        Some((scheme, [next, ..])) => {
+            scheme.eq_ignore_ascii_case(known.as_bytes())
+                && !next.is_ascii_alphanumeric()
+                && !matches!(next, b' ' | b'\t')
+        }
+        _ => false,
+    };
+    SCHEMES.into_iter().any(is_almost)
+}
+
+/// Those that are read here.
+const SCHEMES: [&str; 2] = ["bearer", "basic"];
 
 #[cfg(test)]
 mod tests;

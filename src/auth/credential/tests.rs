@@ -180,6 +180,28 @@ fn an_authorization_beyond_ascii_is_refused() {
 }
 
 #[test]
+fn a_scheme_that_only_a_lenient_reader_knows_is_refused() {
+    for value in [
+        "Basic: YTpi",
+        "basic,YTpi",
+        "Basic=YTpi",
+        "BEARER: x",
+        "Bearer,x",
+        " Basic;",
+    ] {
+        let refused = kind(value.to_owned()).unwrap_err();
+        assert_eq!(refused.row().status, 400, "{value}");
+    }
+    for value in ["Basics YTpi", "Bearer2 x", "Negotiate: x", "DPoP x"] {
+        assert_eq!(
+            kind(value.to_owned()),
+            Ok(CredentialKind::Bearer),
+            "{value}"
+        );
+    }
+}
+
+#[test]
 fn authorization_comes_before_the_cookie_and_there_is_one_of_each() {
     let token = SessionToken::generate();
     let cookie = ("cookie", format!("{}={}", cookie::SESSION, token.expose()));
