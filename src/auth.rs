@@ -7,6 +7,7 @@ mod ended;
 mod holder;
 mod inspect;
 mod introspection;
+mod login;
 mod memo;
 mod opaque;
 mod password;
@@ -200,6 +201,9 @@ impl Authenticator {
         now: SystemTime,
         seen: &mut Seen,
     ) -> Result<Decision, Failure> {
+        if *target == Target::Login {
+            self.check_login(request).boxed().await?;
+        }
         let (holder, named) = match self.remembered(memo, request.headers(), now) {
             Some(bearer) => {
                 seen.credential = CredentialKind::ProviderToken;

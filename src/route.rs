@@ -69,7 +69,7 @@ pub enum Route {
     SqlNode(Target),
 }
 
-/// What a forwarded path says about the database that the SQL node will use.
+/// What a forwarded path is for, and says about the database that the SQL node will use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// `/v1/execute/{database}`, spelled plainly.
@@ -78,14 +78,16 @@ pub enum Target {
     Unnamed,
     /// `/v1/execute` to a laxer reader only: nobody can say which database that will be.
     Unclear,
-    /// Not a query.
+    /// `/v1/login`, to a lax reader, too: the SQL node signs somebody in by a password.
+    Login,
+    /// Neither.
     Elsewhere,
 }
 
 impl Target {
     /// Whether the SQL node may run a statement for this path.
     pub fn is_execute(&self) -> bool {
-        !matches!(self, Self::Elsewhere)
+        !matches!(self, Self::Login | Self::Elsewhere)
     }
 }
 
@@ -97,8 +99,9 @@ pub struct Routes {
     connection_callbacks: Vec<String>,
     /// Ours, for lax readers.
     ours: Vec<Pattern>,
-    /// Queries, for the same.
+    /// Queries and logins, for the same.
     queries: [Pattern; 1],
+    logins: [Pattern; 1],
 }
 
 impl Routes {
@@ -110,6 +113,7 @@ impl Routes {
         Self {
             ours: of_node.chain(own).collect(),
             queries: [Pattern::from(EXECUTE)],
+            logins: [Pattern::from(LOGIN)],
             callbacks,
             connection_callbacks: Vec::new(),
         }
@@ -157,6 +161,7 @@ impl Routes {
         match self.classify_plain(&normal.to_ascii_lowercase()) {
             Route::SqlNode(lower) => Route::SqlNode(match (target(path), lower) {
                 (Target::Elsewhere, lower) if lower.is_execute() => Target::Unclear,
+                (Target::Elsewhere, Target::Login) => Target::Login,
                 (target, _) => target,
             }),
             Route::Ours(_) | Route::Ambiguous => Route::Ambiguous,
@@ -183,6 +188,7 @@ impl Routes {
         }
         Route::SqlNode(match target(path) {
             Target::Elsewhere if readings.fit(&self.queries) => Target::Unclear,
+            Target::Elsewhere if readings.fit(&self.logins) => Target::Login,
             target => target,
         })
     }
@@ -251,10 +257,18 @@ const MAX_ODD_LENGTH: usize = 1024;
 /// What begins the path of every query.
 const EXECUTE: &str = "/v1/execute";
 
+/// Where the SQL node takes passwords.
+const LOGIN: &str = "/v1/login";
+
 /// What a path spelled without tricks says about the database.
 fn target(path: &str) -> Target {
     let Some(rest) = path.strip_prefix(EXECUTE) else {
-        return Target::Elsewhere;
+        let behind = path.strip_prefix(LOGIN).map(str::as_bytes);
+        return match behind {
+            Some([next, ..]) if lax::goes_on(*next) => Target::Elsewhere,
+            Some(_) => Target::Login,
+            None => Target::Elsewhere,
+        };
     };
     match (rest.strip_prefix('/'), rest.as_bytes().first()) {
         (None, None) | (Some(""), _) => Target::Unnamed,

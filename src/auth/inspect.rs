@@ -30,7 +30,7 @@ impl Authenticator {
         let named = match target {
             Target::Database(name) => Named::Database(name.as_str().into()),
             Target::Unclear => Named::Unclear,
-            Target::Elsewhere => Named::Nothing,
+            Target::Login | Target::Elsewhere => Named::Nothing,
             Target::Unnamed => in_query(request.uri().query()),
         };
         if !self.0.policy.depends_on_database(holder.identity()) {
@@ -63,7 +63,7 @@ impl Authenticator {
         own: Arc<str>,
     ) -> Result<Arc<str>, Failure> {
         let body = std::mem::replace(request.body_mut(), Body::empty());
-        let body = self.whole_body(body).await?;
+        let body = self.whole_body(body, &Failure::UnclearDatabase).await?;
         let database = match (in_body(request.headers(), &body), queried) {
             (Named::Nothing, Named::Nothing) => own,
             (Named::Database(name), Named::Nothing) => name,
@@ -76,15 +76,15 @@ impl Authenticator {
     }
 
     /// A longer body, or one with trailers, which could not be passed on unchanged, is not
-    /// inspected.
-    async fn whole_body(&self, body: Body) -> Result<Bytes, Failure> {
+    /// inspected, but refused as `unfit`.
+    pub(super) async fn whole_body(&self, body: Body, unfit: &Failure) -> Result<Bytes, Failure> {
         let collecting = Limited::new(body, self.0.inspected_body).collect();
         let collected = timeout(BODY_WAIT, collecting)
             .await
             .map_err(|_| Failure::BodyLate)?
-            .map_err(|error| Failure::of_collecting(&*error, Failure::UnclearDatabase))?;
+            .map_err(|error| Failure::of_collecting(&*error, unfit.clone()))?;
         match collected.trailers() {
-            Some(_) => Err(Failure::UnclearDatabase),
+            Some(_) => Err(unfit.clone()),
             None => Ok(collected.to_bytes()),
         }
     }

@@ -44,7 +44,7 @@ impl Password {
                 return Ok(password);
             }
         }
-        match lenient_users(encoded).iter().any(|user| is_like(user)) {
+        match lenient_users(encoded).iter().any(|user| names_token(user)) {
             true => Err(Failure::malformed(UNPLAIN)),
             false => Ok(Self::Account),
         }
@@ -92,9 +92,10 @@ fn is_database(name: &str) -> bool {
     !name.is_empty() && name.trim() == name && !name.contains(is_odd)
 }
 
-/// Whether some reader takes `user` for a name that stands for a token of a provider, or for a
-/// sign-in: in other case, or with quotation marks, blanks or rubbish around and within it.
-fn is_like(user: &[u8]) -> bool {
+/// Whether some reader takes `user`, with a database or without, for a name that stands for a
+/// token of a provider, or for a sign-in: also in other case, or with quotation marks, blanks or
+/// rubbish around and within it.
+pub(super) fn names_token(user: &[u8]) -> bool {
     let name: Zeroizing<Vec<u8>> = user
         .iter()
         .take_while(|byte| !matches!(**byte, b':' | b'@'))

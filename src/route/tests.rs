@@ -161,7 +161,7 @@ fn every_other_path_is_the_sql_nodes() {
         "*",
         "/v1",
         "/v1/info",
-        "/v1/login",
+        "/v1/logins",
         "/openapi.json",
         "/v1/sso_tokens",
         "/v1/sso_token_x",
@@ -228,6 +228,28 @@ fn the_database_is_named_only_by_a_plain_segment() {
         ("/v1/execute/%E6%97%A5%E6%9C%AC", named("\u{65e5}\u{672c}")),
     ] {
         assert_eq!(routes().classify(path), Route::SqlNode(target), "{path}");
+    }
+}
+
+#[test]
+fn a_login_is_one_to_whom_it_may_be() {
+    for path in [
+        "/v1/login",
+        "/v1/login/",
+        "/v1/login/x",
+        "/v1/login.json",
+        "//v1/login",
+        "/v1/%6cogin",
+        "/v1/login;x",
+        "/V1/Login",
+        "/v1%2flogin",
+        "/v1/x/../login",
+    ] {
+        assert_eq!(
+            routes().classify(path),
+            Route::SqlNode(Target::Login),
+            "{path}"
+        );
     }
 }
 

@@ -236,8 +236,7 @@ async fn an_api_key_reaches_neither_the_node_nor_a_provider() {
 
 #[tokio::test]
 async fn an_api_key_is_no_opaque_token_to_ask_a_provider_about() {
-    let site =
-        crate::introspection::site(|settings| crate::connections::with_connections(settings)).await;
+    let site = crate::introspection::site(crate::connections::with_connections).await;
     let body = serde_json::json!({"database": RETAIL, "access_token": ETL});
     let answer = site.sso_token(body).await;
     assert_refused(&answer, 401, -1204, "as a token to sign in with");
@@ -245,4 +244,50 @@ async fn an_api_key_is_no_opaque_token_to_ask_a_provider_about() {
     assert_refused(&answer, 401, -1204, "as a bearer token");
     assert_eq!(crate::introspection::asked(&site), 0);
     assert!(site.node.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_login_at_the_node_is_no_way_around_either() {
+    let site = Site::start().await;
+    let token = site.id_token("carol");
+    let session = site.session_of("alice", RETAIL).await;
+    site.node.clear_requests();
+    for path in [
+        "/v1/login",
+        "/v1/login/",
+        "/V1/login",
+        "/v1/%6Cogin",
+        "//v1/login",
+    ] {
+        for user in [
+            "id_token",
+            "id_token@system",
+            "oauth_tokens",
+            "Access_Token@retail_analytics",
+        ] {
+            let body = serde_json::json!({"username": user, "password": token});
+            let login = site.client().post(&site.url(path)).json(&body);
+            let answer = login.send().await.unwrap();
+            assert_refused(&answer, 401, -1204, &format!("{path} {user}"));
+            let login = site
+                .client()
+                .post(&site.url(path))
+                .json(&body)
+                .bearer(&session);
+            let answer = login.send().await.unwrap();
+            assert_refused(
+                &answer,
+                401,
+                -1204,
+                &format!("{path} {user}, with a session"),
+            );
+        }
+    }
+    assert!(site.node.requests().is_empty());
+    let body = serde_json::json!({"username": "admin@system", "password": "admin"});
+    let login = site.client().post(&site.url("/v1/login")).json(&body);
+    let answer = login.send().await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    note(answer.json()["access_token"].as_str().unwrap());
+    assert_eq!(site.node.last_request().json(), body, "as it came");
 }
