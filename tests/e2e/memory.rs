@@ -55,6 +55,63 @@ async fn a_gibibyte_each_way_passes_in_constant_memory() {
     fs::write(parts::other_log("measured"), &measured).expect("the folder can be written");
 }
 
+/// As many logins as one network may have read at a time, each of nearly a mebibyte, that nobody ends.
+const LOGINS: usize = 15;
+
+/// At least so much of them is held at once, in KiB.
+const HELD_KIB: u64 = 8 * 1024;
+
+/// How long the memory of a burst may be kept.
+const LONGEST_KEPT: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn what_a_burst_took_goes_back_to_the_system_within_a_minute() {
+    let mut site = Site::without_processes("web-rs256", &["web-rs256"]).await;
+    site.start_sidecar(); // without its provider: nobody signs in here
+    let process = site.sidecar().id();
+    let client = site.browser().http2().timeout(Duration::from_secs(60));
+    let login = format!("{}/v1/login", site.url);
+    // The first makes what every first one makes: connections, arenas, threads' own pieces.
+    let most = burst(&client, &login, process).await;
+    let before = memory_when(process, |kib| kib * 2 < most).await;
+    let most = burst(&client, &login, process).await;
+    let after = memory_when(process, |kib| kib * 10 <= before * 11).await;
+    let measured = format!("{before} KiB, with {LOGINS} logins {most}, then {after}\n");
+    fs::write(parts::other_log("burst"), &measured).expect("the folder can be written");
+}
+
+/// Logins that nobody ends, and then gives up; the memory that they took.
+async fn burst(client: &Client, login: &str, process: u32) -> u64 {
+    let before = memory_kib(process, KIND);
+    let mut held = Vec::new();
+    for _ in 0..LOGINS {
+        let (mut sender, body) = body_channel();
+        let answer = tokio::spawn(client.post(login).body_stream(body).send());
+        for _ in 0..15 {
+            sender.send(Bytes::from(vec![b'x'; 1 << 16])).await;
+        }
+        held.push((sender, answer));
+    }
+    memory_when(process, |kib| kib > before + HELD_KIB).await
+}
+
+/// The memory of `process` as soon as it is so, which it has to be in [`LONGEST_KEPT`].
+async fn memory_when(process: u32, is_so: impl Fn(u64) -> bool) -> u64 {
+    let mut looks = tokio::time::interval(Duration::from_millis(100));
+    let mut last = 0;
+    let looking = async {
+        loop {
+            looks.tick().await;
+            last = memory_kib(process, KIND);
+            if is_so(last) {
+                return last;
+            }
+        }
+    };
+    let found = tokio::time::timeout(LONGEST_KEPT, looking).await;
+    found.unwrap_or_else(|_| panic!("{last} KiB after a minute"))
+}
+
 async fn download(site: &Site, client: &Client, length: u64, memory: &mut Memory) {
     let url = format!("{}/test/stream?bytes={length}&chunk={PIECE}", site.url);
     let mut answer = client
