@@ -1,4 +1,8 @@
 //! The operator's listener: is the process alive, is it ready. Never on a public address.
+mod hosts;
+
+pub use hosts::Hosts;
+
 use crate::{
     body::Body,
     config::AdminAddress,
@@ -156,7 +160,11 @@ impl Health {
         )
     }
 
-    fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+    /// `hosts`: by which names it may be asked; `None`: nobody asks by a name.
+    fn answer<B>(&self, request: &Request<B>, hosts: Option<&Hosts>) -> Response<Body> {
+        if let Some(Err(status)) = hosts.map(|hosts| hosts.check(request)) {
+            return refusal(status);
+        }
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let (status, body) = match (request.uri().path(), is_read) {
             ("/livez", true) => (StatusCode::OK, Vec::from(*b"{\"status\":\"alive\"}\n")),
@@ -175,6 +183,19 @@ impl Health {
         response.headers_mut().insert(header::CONTENT_TYPE, json);
         response
     }
+}
+
+fn refusal(status: StatusCode) -> Response<Body> {
+    let reason = match status {
+        StatusCode::MISDIRECTED_REQUEST => "Host is none of admin.hosts",
+        _ => "Host is missing, malformed or doubled",
+    };
+    let body = format!("{{\"status\":\"refused\",\"reason\":\"{reason}\"}}\n");
+    let mut response = Response::new(Body::from(body.into_bytes()));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
 
 /// The bound listener.
@@ -220,20 +241,21 @@ impl AdminListener {
         }
     }
 
-    /// Answers for ever; to be dropped when the process stops.
-    pub async fn serve(self, health: Arc<Health>) {
+    /// Answers for ever; to be dropped when the process stops. `hosts`: by which names it may be
+    /// asked over TCP.
+    pub async fn serve(self, health: Arc<Health>, hosts: Arc<Hosts>) {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             let Ok(place) = places.clone().acquire_owned().await else {
                 return;
             };
-            let health = health.clone();
+            let (health, hosts) = (health.clone(), hosts.clone());
             let accepted = match &self {
                 Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
-                    tokio::spawn(async move { (speak(stream, health).await, place) });
+                    tokio::spawn(async move { (speak(stream, health, Some(hosts)).await, place) });
                 }),
                 Self::Unix(listener) => listener.accept().await.map(|(stream, _)| {
-                    tokio::spawn(async move { (speak(stream, health).await, place) });
+                    tokio::spawn(async move { (speak(stream, health, None).await, place) });
                 }),
             };
             if accepted.is_err() {
@@ -243,9 +265,13 @@ impl AdminListener {
     }
 }
 
-async fn speak<S: AsyncRead + AsyncWrite + Unpin>(stream: S, health: Arc<Health>) {
+async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    health: Arc<Health>,
+    hosts: Option<Arc<Hosts>>,
+) {
     let service = service_fn(|request: Request<Incoming>| {
-        let answer = health.answer(&request);
+        let answer = health.answer(&request, hosts.as_deref());
         async { Ok::<_, Infallible>(answer) }
     });
     let served = http1::Builder::new()

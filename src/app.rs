@@ -3,7 +3,7 @@ mod certificate;
 mod connections;
 
 use crate::{
-    admin::{AdminListener, Health},
+    admin::{AdminListener, Health, Hosts},
     auth::{Authenticator, Secrets, UnfitKey},
     config::{self, Config, SecretError},
     connection::{ConnectionError, Connections},
@@ -43,6 +43,7 @@ pub struct App {
     listen: config::Listen,
     listeners: Vec<TcpListener>,
     admin: AdminListener,
+    admin_hosts: Arc<Hosts>,
     server: Server,
     health: Arc<Health>,
     certificate: Arc<Certificate>,
@@ -204,6 +205,7 @@ impl App {
             listen: config.listen.clone(),
             listeners,
             admin,
+            admin_hosts: Arc::new(Hosts::new(config.admin.hosts.clone())),
             server,
             health: Arc::new(Health::new(providers.clone())),
             certificate,
@@ -236,7 +238,7 @@ impl App {
         for provider in self.providers {
             background.spawn(provider.keep_fresh());
         }
-        background.spawn(self.admin.serve(self.health.clone()));
+        background.spawn(self.admin.serve(self.health.clone(), self.admin_hosts));
         background.spawn(certificate::watch(self.certificate));
         let closing = CancellationToken::new();
         let keeping = tokio::spawn(keep_sessions(self.sessions, closing.clone()));

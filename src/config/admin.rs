@@ -13,6 +13,9 @@ use std::{net::SocketAddr, path::PathBuf};
 pub struct Admin {
     /// Where `/livez` and `/readyz` are served in clear text; default `127.0.0.1:9901`.
     pub listen: AdminAddress,
+    /// Names of this host by which it may be asked, in small letters, besides `localhost` and
+    /// addresses; default none. Not asked on a Unix socket.
+    pub hosts: Vec<String>,
 }
 
 /// A place to listen on.
@@ -27,8 +30,9 @@ pub enum AdminAddress {
 impl Admin {
     pub(super) fn read(section: &mut Section<'_>, taken: Option<&[SocketAddr]>) -> Option<Self> {
         // This host alone: what is served there needs no credential.
-        let listen = section.defaulted("listen", "'127.0.0.1:9901'", string(address))?;
-        let listen = match listen {
+        let listen = section.defaulted("listen", "'127.0.0.1:9901'", string(address));
+        let hosts = section.list("hosts", "[]", string(host));
+        let listen = match listen? {
             AdminAddress::Unix(path) => AdminAddress::Unix(section.resolve(path)),
             AdminAddress::Tcp(address) if taken?.iter().any(|other| collide(other, &address)) => {
                 let fault = Fault::new("clients connect to this port, by `listen.addresses`");
@@ -36,8 +40,23 @@ impl Admin {
             }
             tcp => tcp,
         };
-        Some(Self { listen })
+        Some(Self {
+            listen,
+            hosts: hosts?,
+        })
     }
+}
+
+/// A host name (RFC 1123 section 2.1).
+fn host(text: &str) -> Result<String, Fault> {
+    let is_label = |label: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=63).contains(&label.len()) && label.bytes().all(plain)
+    };
+    let is_name = text.len() <= 253 && text.split('.').all(is_label);
+    is_name.then(|| text.to_ascii_lowercase()).ok_or_else(|| {
+        Fault::new("not a host name").cure("the name alone, as in \"sql0.example.com\"")
+    })
 }
 
 fn address(text: &str) -> Result<AdminAddress, Fault> {

@@ -180,3 +180,30 @@ async fn the_socket_file_is_its_owners_alone_and_a_stale_one_is_replaced() {
         site.start_sidecar().await;
     }
 }
+
+/// A page of another site whose name points here (DNS rebinding).
+#[tokio::test]
+async fn the_admin_listener_answers_to_no_name_that_others_can_have() {
+    let site = Site::with(|settings| settings.set("admin", "hosts", "['SQL0.example.com']")).await;
+    for (host, status) in [
+        ("127.0.0.1:9901", 200),
+        ("localhost", 200),
+        ("sql0.example.com:9901", 200),
+        ("evil.example", 421),
+        ("evil@localhost", 400),
+    ] {
+        for path in ["/livez", "/readyz", "/v1/execute"] {
+            let request = site.client().get(&site.admin_url(path));
+            let answer = request.header("host", host).send().await.unwrap();
+            let expected = if (status, path) == (200, "/v1/execute") {
+                404
+            } else {
+                status
+            };
+            assert_eq!(answer.status, expected, "{host} {path}");
+            if status != 200 {
+                assert_eq!(answer.json()["status"], "refused", "{host}");
+            }
+        }
+    }
+}
