@@ -11,10 +11,10 @@ use std::collections::HashMap;
 const USERS: usize = 1_000;
 const CONNECTIONS: usize = 8;
 
-/// A site whose provider knows many users.
-async fn crowded() -> Site {
+/// A site whose provider knows so many users.
+pub(crate) async fn crowded(users: usize) -> Site {
     let mut options = ProviderOptions::new(&authority());
-    options.users = (0..USERS)
+    options.users = (0..users)
         .map(|number| User::new(&name(number), &[]))
         .collect();
     let provider = Provider::start(options);
@@ -29,7 +29,7 @@ async fn crowded() -> Site {
     .await
 }
 
-fn name(number: usize) -> String {
+pub(crate) fn name(number: usize) -> String {
     format!("user-{number}")
 }
 
@@ -58,7 +58,7 @@ fn assert_nobody_is_somebody_else(site: &Site, expected: usize) {
 
 #[tokio::test]
 async fn a_thousand_identities_on_a_few_connections_never_swap() {
-    let site = crowded().await;
+    let site = crowded(USERS).await;
     // ES256: signing a thousand tokens with RSA takes longer than all the rest.
     let token = |number| site.token(|token| token.algorithm("ES256").user(&name(number)));
     let tokens: Vec<String> = (0..USERS).map(token).collect();

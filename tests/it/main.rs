@@ -39,6 +39,7 @@ mod hygiene;
 mod hygiene_smuggling;
 mod hygiene_targets;
 mod identities;
+mod identity_run;
 mod introspection;
 mod introspection_ends;
 mod kept_connections;
