@@ -149,8 +149,8 @@ impl Failure {
             Self::MisplacedApiKey => (401, REFUSED, -1204, "an API key is for OAuth connections, and opens nothing here".into()),
             Self::NoConnection => (404, REFUSED, -1201, "no such connection".into()),
             Self::TooManyConnections => (400, LIMITED, -1100, "too many connections of this owner; delete one".into()),
-            Self::Token(fault) => (401, REFUSED, token_code(*fault), fault.to_string().into()),
-            Self::LogoutToken(fault) => (400, REFUSED, token_code(*fault), fault.to_string().into()),
+            Self::Token(fault) => (401, REFUSED, token_code(fault), fault.to_string().into()),
+            Self::LogoutToken(fault) => (400, REFUSED, token_code(fault), fault.to_string().into()),
             Self::Provider(error) => return provider_row(*error),
             Self::NotGranted => (403, REFUSED, -719, "no grant lets this identity use this database; ask the administrator".into()),
             Self::RefusedByNode(code) => (403, REFUSED, -719, format!("the SQL node does not accept this identity (its code {code}); ask the administrator").into()),
@@ -264,7 +264,7 @@ impl Row {
     }
 }
 
-fn token_code(fault: TokenFault) -> i32 {
+fn token_code(fault: &TokenFault) -> i32 {
     match fault {
         TokenFault::Expired | TokenFault::SignedOut | TokenFault::Inactive => -1228,
         TokenFault::Signature => -1234,
@@ -272,12 +272,14 @@ fn token_code(fault: TokenFault) -> i32 {
         TokenFault::Issuer => -1232,
         TokenFault::Audience | TokenFault::AuthorizedParty => -1233,
         TokenFault::Claim(_)
+        | TokenFault::UserName(_)
+        | TokenFault::Groups(_)
         | TokenFault::Lineage(_)
         | TokenFault::ForeignUserinfo
         | TokenFault::Nonce
         | TokenFault::NotYetValid => -1231,
         TokenFault::Malformed | TokenFault::Algorithm | TokenFault::Critical => -1235,
-        TokenFault::Type => -1236,
+        TokenFault::Type | TokenFault::KeyBound => -1236,
     }
 }
 

@@ -45,6 +45,9 @@ pub struct Provider {
     pub username_claim: String,
     /// The claim that holds the user's groups; default `groups`.
     pub groups_claim: String,
+    /// What stands between the groups of a claim that is one text; default nothing: one text is
+    /// one group.
+    pub groups_separator: Option<String>,
     /// Whether the provider sends browsers back here after a logout; default no, as most refuse
     /// to when our address is not registered there for that.
     pub returns_after_logout: bool,
@@ -106,6 +109,7 @@ impl Provider {
         let username_claim =
             section.defaulted("username_claim", "'preferred_username'", string(text));
         let groups_claim = section.defaulted("groups_claim", "'groups'", string(text));
+        let groups_separator = section.optional("groups_separator", string(separator));
         let returns_after_logout = section.defaulted("post_logout_redirect", "false", flag);
         // Off: every opaque bearer, the SQL node's own too, would be shown to the provider.
         let introspection = section.defaulted("introspection", "false", flag);
@@ -131,6 +135,7 @@ impl Provider {
             flows: flows?,
             username_claim: username_claim?,
             groups_claim: groups_claim?,
+            groups_separator: groups_separator?,
             returns_after_logout: returns_after_logout?,
             introspection: introspection?,
             userinfo: userinfo?,
@@ -168,6 +173,14 @@ fn scope(text: &str) -> Result<String, Fault> {
     let fits = !text.is_empty() && text.bytes().all(plain);
     fits.then(|| text.to_owned())
         .ok_or_else(|| Fault::new("not a scope").cure("one word for each, without spaces"))
+}
+
+/// Unlike other texts it may be a blank; an empty one would cut between all letters.
+fn separator(written: &str) -> Result<String, Fault> {
+    match written.is_empty() || written.chars().any(char::is_control) {
+        true => Err(Fault::new("not a separator").cure("a character or more, as in \",\"")),
+        false => Ok(written.to_owned()),
+    }
 }
 
 fn clock_skew(section: &mut Section<'_>) -> Option<Duration> {

@@ -7,6 +7,7 @@ mod mistakes;
 mod secrecy;
 mod shipped;
 mod sign_in;
+mod tokens;
 
 use super::{Config, CredentialMode, Flow, Store, TlsVersion};
 use std::path::Path;

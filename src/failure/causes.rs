@@ -21,7 +21,7 @@ impl From<&OidcError> for Failure {
         match error {
             OidcError::Unreachable { .. } => Self::ProviderUnreachable,
             OidcError::Nonsense { .. } => Self::ProviderNonsense,
-            OidcError::Token(fault) => Self::Token(*fault),
+            OidcError::Token(fault) => Self::Token(fault.clone()),
             OidcError::Refused(error) => Self::Provider(*error),
         }
     }

@@ -31,8 +31,9 @@ pub enum OidcError {
     Refused(#[from] OAuthError),
 }
 
-/// The first rule that a token breaks. The sentences never quote the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// The first rule that a token breaks. The sentences never quote the token; they name claims as the
+/// configuration does.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenFault {
     /// Not a compact JWS of bounded size that holds two JSON objects.
     #[error("the token is not a well-formed JWT")]
@@ -58,6 +59,9 @@ pub enum TokenFault {
     /// `typ` or `events` says that this is another kind of token.
     #[error("this kind of token is not accepted here")]
     Type,
+    /// `cnf` binds the token to a key (RFC 7800): whoever shows it as a bearer has not shown that.
+    #[error("the token is bound to a key (cnf), which a bearer token does not prove")]
+    KeyBound,
     /// `crit` demands an extension (RFC 7515 section 4.1.11); none is known here.
     #[error("the token demands an unknown extension")]
     Critical,
@@ -85,6 +89,15 @@ pub enum TokenFault {
     /// The named claim is missing or unusable.
     #[error("the token's claim {0} is missing or unusable")]
     Claim(&'static str),
+    /// The claim that `username_claim` names is missing, or is no name.
+    #[error("the token's claim {0} is missing or cannot be a user's name")]
+    UserName(Arc<str>),
+    /// The claim that `groups_claim` names holds something else than names, or more than are read.
+    #[error(
+        "the token's claim {0} cannot be read as groups: a list of names, one name, or an object \
+         whose members are names, and at most 1000"
+    )]
+    Groups(Arc<str>),
 }
 
 /// What a provider's `error` says (RFC 6749 sections 4.1.2.1 and 5.2).

@@ -205,6 +205,7 @@ pub(super) fn rules() -> Provider {
         flows: vec![Flow::Code, Flow::Token],
         username_claim: "preferred_username".to_owned(),
         groups_claim: "groups".to_owned(),
+        groups_separator: None,
         returns_after_logout: false,
         introspection: false,
         userinfo: false,

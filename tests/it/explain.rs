@@ -7,7 +7,7 @@ use ocient_sidecar::cli::{
     ConfigFile,
     explain::{Explain, explain},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use sidecar_testkit::{
     provider::{Lie, SignedWith, User},
     sql_node::RETAIL,
@@ -139,6 +139,33 @@ result: granted \"retail_analytics\", as account analyst\n";
     );
     assert_eq!(report["grants"][2]["why"], "it is for other databases");
     assert_eq!(report["reason"], "no grant fits");
+}
+
+#[tokio::test]
+async fn groups_are_shown_as_they_are_read() {
+    let with_separator = |separator: Option<&'static str>| {
+        Site::with(move |settings| {
+            if let Some(separator) = separator {
+                settings.provider("groups_separator", separator);
+            }
+            settings.grant("groups = ['Admins']");
+        })
+    };
+    let whole = with_separator(None).await;
+    let token = whole.token(|token| token.claim("groups", "x,Admins"));
+    let report = as_json(&whole, &token, RETAIL).await;
+    assert_eq!(report["identity"]["groups"], json!(["x,Admins"]));
+    assert_eq!(
+        report["grants"][0]["why"],
+        "the user is in none of its groups"
+    );
+    let cut = with_separator(Some("','")).await;
+    let token = cut.token(|token| token.claim("groups", "x,Admins"));
+    let report = as_json(&cut, &token, RETAIL).await;
+    assert_eq!(report["identity"]["groups"], json!(["x", "Admins"]));
+    let bound = whole.token(|token| token.claim("cnf", json!({"jkt": "x"})));
+    let report = as_json(&whole, &bound, RETAIL).await;
+    assert_eq!(outcome(&report, "no key binding"), "fail");
 }
 
 #[tokio::test]

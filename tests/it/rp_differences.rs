@@ -45,7 +45,12 @@ async fn rp_provider_with_opaque_subjects() {
 
 #[tokio::test]
 async fn rp_provider_with_groups_as_text() {
-    accepts(&[Lie::GroupsAsText]).await;
+    let site = judging(ProviderOptions::new(&authority()), |settings| {
+        settings.provider("groups_separator", "','");
+    })
+    .await;
+    site.provider.lie(Lie::GroupsAsText);
+    assert_signs_in(&site).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The rules for what a provider says of an active opaque token (RFC 7662 section 2.2).
 use super::{
-    Parts, Proof, Trace, check_access_token_audience, check_no_event, check_times, names,
-    proof::proof, ways,
+    Parts, Proof, Trace, check_access_token_audience, check_no_event, check_no_key_binding,
+    check_times, names, proof::proof, ways,
 };
 use crate::{
     config,
@@ -33,6 +33,7 @@ pub(in crate::oidc) fn introspected(
     }
     check_type(claims)?;
     check_no_event(claims)?;
+    check_no_key_binding(claims)?;
     check_audience(rules, claims)?;
     let expires_at = check_times(rules, claims, now)?;
     ways::check_auth_time(rules, claims, now)?;
@@ -54,8 +55,8 @@ pub(in crate::oidc) fn introspected(
     proof(rules, claims, unnamed.into(), true, &mut Trace::default())
 }
 
-/// Providers tell of refresh tokens too, each in its own way, and of tokens that are bound to a
-/// key (`DPoP`), which a bearer has not shown.
+/// Providers tell of refresh tokens too, each in its own way, and of tokens that are shown in
+/// another way than bearers are (`DPoP`).
 fn check_type(claims: Claims<'_>) -> Result<(), TokenFault> {
     // So some speak of their refresh tokens: for nobody in particular, and of no kind.
     let mut is_vague = claims.find("aud").is_none();
@@ -71,7 +72,7 @@ fn check_type(claims: Claims<'_>) -> Result<(), TokenFault> {
         }
         is_vague &= kind.is_none();
     }
-    match is_vague || claims.find("cnf").is_some() {
+    match is_vague {
         false => Ok(()),
         true => Err(TokenFault::Type),
     }

@@ -1,5 +1,5 @@
 //! The rules of logout tokens.
-use super::{Kind, TokenFault, check_times, names};
+use super::{Kind, TokenFault, check_no_key_binding, check_times, names};
 use crate::{
     config,
     oidc::{
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Whose {
 
 /// Judges a logout token by OpenID Connect Back-Channel Logout 1.0 section 2.6: signature,
 /// issuer, audience and times as for an ID token; a fresh `iat`; `jti`; the event; `sid` or
-/// `sub`; and no `nonce`, with which it could pass for an ID token elsewhere.
+/// `sub`; no `nonce`, with which it could pass for an ID token elsewhere; and no `cnf`.
 ///
 /// # Errors
 /// The first rule it breaks.
@@ -70,6 +70,7 @@ pub(in crate::oidc) fn verify_logout(
     if claims.find("nonce").is_some() {
         return Err(TokenFault::Nonce);
     }
+    check_no_key_binding(claims)?;
     check_event(claims)?;
     let issued_at = claims.instant("iat")?.ok_or(TokenFault::Claim("iat"))?;
     check_times(rules, claims, now)?;

@@ -29,7 +29,8 @@ pub(super) fn username(
         None if claim == DEFAULT_USERNAME_CLAIM => claims.find("sub"),
         value => value,
     };
-    let username = name(value, MAX_USERNAME, "username_claim")?;
+    let username = find_name(value, MAX_USERNAME)
+        .ok_or_else(|| TokenFault::UserName(rules.username_claim.as_str().into()))?;
     if claim == "email" {
         check_email(username, claims)?;
     }
@@ -75,25 +76,38 @@ pub(super) fn is_yes(value: Option<&Value>) -> bool {
     }
 }
 
-/// An array, or a text with commas, or with spaces, between the names.
+/// The names of the user's groups. Where no grant looks at them, what cannot be read keeps nobody
+/// out, and is none.
+///
+/// # Errors
+/// They cannot be read, or are too many, and a grant looks at them.
 pub(super) fn groups(
     rules: &config::Provider,
     claims: Claims<'_>,
 ) -> Result<Box<[String]>, TokenFault> {
-    let fault = TokenFault::Claim("groups_claim");
-    let names: Vec<&str> = match claims.find(&rules.groups_claim) {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(items)) => claims::strings(items).ok_or(fault)?,
-        // A comma ends a name that may hold spaces.
-        Some(Value::String(text)) if text.contains(',') => text.split(',').map(str::trim).collect(),
-        Some(Value::String(text)) => text.split_whitespace().collect(),
-        Some(_) => return Err(fault),
-    };
-    if names.len() > MAX_GROUPS {
-        return Err(fault);
+    match read_groups(rules, claims.find(&rules.groups_claim)) {
+        Some(names) => Ok(names.into_iter().map(str::to_owned).collect()),
+        None if rules.needs_groups => Err(TokenFault::Groups(rules.groups_claim.as_str().into())),
+        None => Ok(Box::default()),
     }
-    let names = names.into_iter().filter(|name| !name.is_empty());
-    Ok(names.map(str::to_owned).collect())
+}
+
+/// A list of names, an object, whose members' names are meant, or one text. That is one name,
+/// whatever it holds, unless `groups_separator` says what stands between several: cut anywhere
+/// else, "Helpdesk Admins" would be a member of "Admins".
+fn read_groups<'a>(rules: &config::Provider, value: Option<&'a Value>) -> Option<Vec<&'a str>> {
+    let mut names = match (value, &rules.groups_separator) {
+        (None | Some(Value::Null), _) => Vec::new(),
+        (Some(Value::Array(items)), _) => claims::strings(items)?,
+        (Some(Value::Object(members)), _) => members.keys().map(String::as_str).collect(),
+        (Some(Value::String(text)), Some(between)) => {
+            text.split(&**between).map(str::trim).collect()
+        }
+        (Some(Value::String(text)), None) => vec![text.as_str()],
+        (Some(_), _) => return None,
+    };
+    names.retain(|name| !name.is_empty());
+    (names.len() <= MAX_GROUPS).then_some(names)
 }
 
 /// The provider's own session, which a logout token may name later.
@@ -110,10 +124,12 @@ fn name<'a>(
     max: usize,
     claim: &'static str,
 ) -> Result<&'a str, TokenFault> {
-    value
-        .and_then(Value::as_str)
-        .filter(|text| claims::is_name(text, max))
-        .ok_or(TokenFault::Claim(claim))
+    find_name(value, max).ok_or(TokenFault::Claim(claim))
+}
+
+fn find_name(value: Option<&Value>, max: usize) -> Option<&str> {
+    let text = value.and_then(Value::as_str);
+    text.filter(|text| claims::is_name(text, max))
 }
 
 /// What config.toml has when the operator says nothing.

@@ -1,4 +1,5 @@
 //! The rules, each broken by a token that is otherwise good and properly signed.
+mod key_bound;
 mod lineage;
 mod names;
 mod sign_in;

@@ -16,6 +16,8 @@ pub enum Rule {
     Issuer,
     /// No `events`: it is no logout token.
     NoEvent,
+    /// No `cnf`: it is not bound to a key.
+    NoKeyBinding,
     /// `aud` names us, and the token was issued to us.
     Audience,
     /// An ID token says when it was issued.
@@ -48,13 +50,14 @@ pub enum Rule {
 
 impl Rule {
     /// All, in their order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Form,
         Self::Type,
         Self::Algorithm,
         Self::Signature,
         Self::Issuer,
         Self::NoEvent,
+        Self::NoKeyBinding,
         Self::Audience,
         Self::IssuedAt,
         Self::Lifetime,
@@ -80,6 +83,7 @@ impl Rule {
             Self::Signature => "signature",
             Self::Issuer => "issuer",
             Self::NoEvent => "no event",
+            Self::NoKeyBinding => "no key binding",
             Self::Audience => "audience",
             Self::IssuedAt => "issued at",
             Self::Lifetime => "lifetime",
@@ -106,6 +110,7 @@ impl Rule {
             Self::Signature => "RFC 7515 section 5.2, RFC 8725 section 3.3",
             Self::Issuer => "OpenID Connect Core section 3.1.3.7, RFC 8725 section 3.8",
             Self::NoEvent => "RFC 8417 section 4.6",
+            Self::NoKeyBinding => "RFC 7800 section 3.1, RFC 8705 section 3, RFC 9449 section 7",
             Self::Audience => "OpenID Connect Core section 3.1.3.7, RFC 9068 section 4",
             Self::IssuedAt => "OpenID Connect Core section 2",
             Self::Lifetime => "RFC 7519 sections 4.1.4, 4.1.5",
@@ -139,18 +144,18 @@ impl Trace {
         rule: Rule,
         outcome: Result<T, TokenFault>,
     ) -> Result<T, TokenFault> {
-        self.0[rule as usize] = Some(outcome.as_ref().map(drop).map_err(|fault| *fault));
+        self.0[rule as usize] = Some(outcome.as_ref().map(drop).map_err(TokenFault::clone));
         outcome
     }
 
     /// How `rule` ended; `None` if it was not asked, either because an earlier one was broken
     /// or because it is for other tokens.
     pub fn outcome(&self, rule: Rule) -> Option<Result<(), TokenFault>> {
-        self.0[rule as usize]
+        self.0[rule as usize].clone()
     }
 
     /// Whether the signature was found good, so that the claims are the provider's own words.
     pub fn is_signed(&self) -> bool {
-        self.outcome(Rule::Signature) == Some(Ok(()))
+        self.0[Rule::Signature as usize] == Some(Ok(()))
     }
 }

@@ -50,10 +50,10 @@ pub(super) fn check_auth_time(
     let Some(max_age) = rules.authorization.max_age else {
         return Ok(());
     };
-    let fault = TokenFault::Claim("auth_time");
-    let signed_in_at = claims.instant("auth_time")?.ok_or(fault)?;
+    let missing = TokenFault::Claim("auth_time");
+    let signed_in_at = claims.instant("auth_time")?.ok_or(missing)?;
     match signed_in_at + max_age + rules.clock_skew < begun_at {
-        true => Err(fault),
+        true => Err(TokenFault::Claim("auth_time")),
         false => Ok(()),
     }
 }

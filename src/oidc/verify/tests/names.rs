@@ -11,7 +11,7 @@ fn with_username_claim(claim: &str, claims: &Value) -> Result<String, TokenFault
 #[test]
 fn sub_stands_in_for_the_default_username_claim_alone() {
     let claims = with(id_claims(), "preferred_username", json!(null));
-    let missing = TokenFault::Claim("username_claim");
+    let missing = TokenFault::UserName("upn".into());
     assert_eq!(
         with_username_claim("preferred_username", &claims),
         Ok("u-1".to_owned())
@@ -34,7 +34,7 @@ fn a_username_that_could_forge_a_line_or_is_none_is_refused() {
         let claims = with(id_claims(), "preferred_username", name.clone());
         assert_eq!(
             id_token(&claims),
-            Err(TokenFault::Claim("username_claim")),
+            Err(TokenFault::UserName("preferred_username".into())),
             "{name}"
         );
     }
@@ -71,39 +71,107 @@ fn an_address_counts_only_if_it_is_one_and_verified() {
     }
 }
 
+fn with_groups(
+    change: impl FnOnce(&mut config::Provider),
+    value: &Value,
+) -> Result<Vec<String>, TokenFault> {
+    let mut rules = rules();
+    change(&mut rules);
+    let claims = with(id_claims(), "groups", value.clone());
+    let identity = judge(&rules, &claims, "JWT", Expect::IdToken, at(NOW))?;
+    Ok(identity.groups().to_vec())
+}
+
 #[test]
-fn groups_come_as_a_list_or_as_one_text() {
+fn groups_come_as_a_list_as_an_object_or_as_one_text() {
     let cases = [
         (json!(null), vec![]),
         (json!([]), vec![]),
-        (json!(["a b", "c"]), vec!["a b", "c"]),
+        (json!(["a b", "c,d", ""]), vec!["a b", "c,d"]),
+        (
+            json!({"a b": {"x": "y"}, "c": null, "": 1}),
+            vec!["a b", "c"],
+        ),
+        (json!({}), vec![]),
         (json!("a"), vec!["a"]),
-        (json!("a b"), vec!["a", "b"]),
-        (json!("a b, c,,d"), vec!["a b", "c", "d"]),
         (json!(""), vec![]),
     ];
     for (value, expected) in cases {
-        let identity = id_token(&with(id_claims(), "groups", value.clone())).unwrap();
-        assert_eq!(identity.groups(), expected, "{value}");
+        let groups = with_groups(|_| {}, &value);
+        let expected = expected.into_iter().map(str::to_owned).collect();
+        assert_eq!(groups, Ok(expected), "{value}");
     }
 }
 
 #[test]
-fn groups_of_another_shape_or_without_end_are_refused() {
-    let names = |count| json!(vec!["g"; count]);
-    for value in [
-        json!(1),
-        json!({"a": 1}),
-        json!(["a", 1]),
-        json!([["a"]]),
-        names(1001),
+fn one_text_is_one_group_unless_a_separator_is_configured() {
+    for (separator, text, expected) in [
+        (None, "Helpdesk Admins", vec!["Helpdesk Admins"]),
+        (None, "x,Admins", vec!["x,Admins"]),
+        (None, " Admins", vec![" Admins"]),
+        (None, "x\tAdmins\n", vec!["x\tAdmins\n"]),
+        (Some(","), "a b, c,,d ", vec!["a b", "c", "d"]),
+        (Some(" "), "a b,c  d", vec!["a", "b,c", "d"]),
+        (Some("; "), "a;b; c", vec!["a;b", "c"]),
+        (Some(","), "", vec![]),
     ] {
-        let claims = with(id_claims(), "groups", value.clone());
-        assert_eq!(
-            id_token(&claims),
-            Err(TokenFault::Claim("groups_claim")),
-            "{value}"
+        let groups = with_groups(
+            |rules| rules.groups_separator = separator.map(str::to_owned),
+            &json!(text),
+        );
+        let expected = expected.into_iter().map(str::to_owned).collect();
+        assert_eq!(groups, Ok(expected), "{text:?} {separator:?}");
+    }
+    let list = with_groups(
+        |rules| rules.groups_separator = Some(",".to_owned()),
+        &json!(["x,Admins"]),
+    );
+    assert_eq!(
+        list,
+        Ok(vec!["x,Admins".to_owned()]),
+        "a list is cut already"
+    );
+}
+
+/// What holds no names, or more of them than are read.
+fn unreadable_groups() -> [Value; 8] {
+    let members: serde_json::Map<_, _> = (0..1001).map(|n| (n.to_string(), json!(1))).collect();
+    [
+        json!(1),
+        json!(true),
+        json!(["a", 1]),
+        json!(["a", null]),
+        json!([["a"]]),
+        json!([{"name": "a"}]),
+        json!(vec!["g"; 1001]),
+        Value::Object(members),
+    ]
+}
+
+#[test]
+fn groups_of_another_shape_or_without_end_are_refused_by_the_name_of_the_claim() {
+    for value in unreadable_groups() {
+        let fault = with_groups(|_| {}, &value).unwrap_err();
+        assert_eq!(fault, TokenFault::Groups("groups".into()), "{value}");
+        let said = fault.to_string();
+        assert!(
+            said.starts_with("the token's claim groups cannot"),
+            "{said}"
         );
     }
-    assert!(id_token(&with(id_claims(), "groups", names(1000))).is_ok());
+    let mut rules = rules();
+    rules.groups_claim = "roles".to_owned();
+    let claims = with(id_claims(), "roles", json!(7));
+    let judged = judge(&rules, &claims, "JWT", Expect::IdToken, at(NOW));
+    assert_eq!(judged, Err(TokenFault::Groups("roles".into())));
+    let longest = with_groups(|_| {}, &json!(vec!["g"; 1000]));
+    assert_eq!(longest.map(|groups| groups.len()), Ok(1000));
+}
+
+#[test]
+fn unreadable_groups_keep_nobody_out_where_no_grant_looks_at_groups() {
+    for value in unreadable_groups() {
+        let groups = with_groups(|rules| rules.needs_groups = false, &value);
+        assert_eq!(groups, Ok(vec![]), "{value}");
+    }
 }

@@ -96,7 +96,11 @@ fn with_max_age_the_sign_in_at_the_provider_is_demanded_and_young() {
     ] {
         let claims = with(claims(), "auth_time", auth_time.clone());
         let judged = sign_in_by(&rules, &ES256, &claims).map(drop);
-        assert_eq!(judged, if is_fine { Ok(()) } else { fault }, "{auth_time}");
+        assert_eq!(
+            judged,
+            if is_fine { Ok(()) } else { fault.clone() },
+            "{auth_time}"
+        );
     }
     assert_eq!(sign_in_by(&rules, &ES256, &claims()).map(drop), fault);
     assert!(sign_in(&ES256, &with(claims(), "auth_time", json!(0))).is_ok());
@@ -117,7 +121,11 @@ fn with_acr_values_the_way_of_signing_in_is_demanded_and_one_of_them() {
     ] {
         let claims = with(claims(), "acr", acr.clone());
         let judged = sign_in_by(&rules, &ES256, &claims).map(drop);
-        assert_eq!(judged, if is_fine { Ok(()) } else { fault }, "{acr}");
+        assert_eq!(
+            judged,
+            if is_fine { Ok(()) } else { fault.clone() },
+            "{acr}"
+        );
     }
     assert_eq!(sign_in_by(&rules, &ES256, &claims()).map(drop), fault);
 }

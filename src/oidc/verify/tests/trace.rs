@@ -63,6 +63,7 @@ fn the_first_broken_rule_is_the_last_one_checked() {
     for (name, value, rule) in [
         ("iss", json!("https://evil.example"), Rule::Issuer),
         ("events", json!({}), Rule::NoEvent),
+        ("cnf", json!({"jkt": "x"}), Rule::NoKeyBinding),
         ("aud", json!("other"), Rule::Audience),
         ("azp", json!("other"), Rule::Audience),
         ("iat", json!(null), Rule::IssuedAt),

@@ -44,6 +44,8 @@ pub enum Lie {
     FloatDates,
     /// Harmless: `groups` is one string with commas.
     GroupsAsText,
+    /// This claim has this value.
+    IdTokenClaim(&'static str, serde_json::Value),
     /// One bit of the signature is wrong; which algorithm, the provider or the client entry says.
     BadSignature,
     /// Signed by a key that is not published, under the id of one that is.

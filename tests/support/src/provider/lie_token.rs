@@ -37,6 +37,7 @@ fn claim_lie(lie: &Lie, token: &mut Draft) {
         Lie::BadAtHash => token.claim("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"),
         Lie::MissingAtHash => token.without("at_hash"),
         Lie::BadCodeHash => token.claim("c_hash", "AAAAAAAAAAAAAAAAAAAAAA"),
+        Lie::IdTokenClaim(name, value) => token.claim(name, value.clone()),
         Lie::FloatDates => {
             for name in ["iat", "exp", "auth_time"] {
                 if let Some(date) = token.value(name).and_then(Value::as_f64) {

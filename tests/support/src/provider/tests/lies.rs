@@ -45,6 +45,9 @@ async fn every_lie_in_an_id_token_can_be_seen_in_it() {
         (Lie::GroupsAsText, |_, claims| {
             claims["groups"] == "analysts,ocient-users"
         }),
+        (Lie::IdTokenClaim("x", "y".into()), |_, claims| {
+            claims["x"] == "y"
+        }),
         (Lie::AlgorithmNone, |header, _| header["alg"] == "none"),
         (Lie::Hs256WithPublicKey, |header, _| {
             header["alg"] == "HS256"
