@@ -7,6 +7,7 @@ mod addresses;
 mod admin;
 mod algorithm;
 mod api_key;
+mod applications;
 mod authorization;
 mod cache;
 mod callback;
@@ -35,6 +36,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod token_form;
 mod trust;
 mod units;
 mod values;
@@ -61,12 +63,13 @@ pub use sessions::{Sessions, Store};
 pub use sql_node::{CredentialMode, Credentials, SqlNode};
 pub use sso::Sso;
 pub use tls::{Tls, TlsVersion};
+pub use token_form::{AccessTokens, TokenForm};
 pub use trust::Trust;
 
+use applications::Applications;
 use callback::Ground;
 use fault::Fault;
 use grant::Referred;
-use provider::Providers;
 use section::Section;
 
 /// The whole of config.toml.
@@ -184,7 +187,7 @@ impl Access {
     fn read(root: &mut Section<'_>, mode: Option<CredentialMode>) -> Option<Self> {
         let mut names = Vec::new();
         let accounts = root.sections("account", |section| Account::read(section, &mut names));
-        let mut known = Providers::default();
+        let mut known = Applications::default();
         let providers = root.sections("provider", |section| Provider::read(section, &mut known));
         let referred = Referred {
             providers: &known.names,

@@ -274,12 +274,14 @@ fn token_code(fault: &TokenFault) -> i32 {
         TokenFault::Claim(_)
         | TokenFault::UserName(_)
         | TokenFault::Groups(_)
+        | TokenFault::Overage(_)
         | TokenFault::Lineage(_)
         | TokenFault::ForeignUserinfo
         | TokenFault::Nonce
         | TokenFault::NotYetValid => -1231,
         TokenFault::Malformed | TokenFault::Algorithm | TokenFault::Critical => -1235,
         TokenFault::Type | TokenFault::KeyBound => -1236,
+        TokenFault::AsTaken(fault, _) => token_code(fault),
     }
 }
 

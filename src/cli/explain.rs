@@ -164,8 +164,7 @@ impl Judged {
 
     /// The rule that was broken.
     fn broken(&self) -> Option<Rule> {
-        let is_broken = |rule: &Rule| matches!(self.trace.outcome(*rule), Some(Err(_)));
-        Rule::ALL.into_iter().find(is_broken)
+        self.trace.broken().next()
     }
 }
 

@@ -61,6 +61,16 @@ pub(super) fn issuer(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
+/// Where a provider's metadata lies. Some have a query.
+pub(super) fn metadata_address(text: &str) -> Result<Url, Fault> {
+    let url = web_url(text)?;
+    if url.fragment().is_some() {
+        return Err(Fault::new("an address to fetch has no fragment").cure("remove it"));
+    }
+    encrypted_or_local(&url)?;
+    Ok(url)
+}
+
 fn encrypted_or_local(url: &Url) -> Result<(), Fault> {
     if url.scheme() == "https" || is_loopback(url) {
         return Ok(());

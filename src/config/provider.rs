@@ -1,18 +1,21 @@
 //! `[[provider]]`: an OpenID provider and our application there.
 use super::{
-    addresses::issuer,
+    addresses::{issuer, metadata_address},
     algorithm::Algorithm,
+    applications::{Application, Applications},
     authorization::Authorization,
     client_auth::ClientAuth,
     fault::Fault,
     grant::Grant,
     pattern::{Pattern, pattern},
     section::Section,
+    token_form::TokenForm,
     trust::Trust,
     units::duration,
     values::{choice, flag, string, text},
 };
 use std::{sync::Arc, time::Duration};
+use url::Url;
 
 /// `[[provider]]`
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct Provider {
     pub name: Arc<str>,
     /// Byte for byte as in the provider's metadata: `Url` would add a trailing slash.
     pub issuer: Arc<str>,
+    /// Where its metadata lies; default below the issuer (OpenID Connect Discovery section 4.1).
+    pub metadata_url: Option<Url>,
     /// Whose certificate is believed; default the system's authorities.
     pub trust: Trust,
     /// Our application at the provider.
@@ -33,6 +38,8 @@ pub struct Provider {
     pub authorization: Authorization,
     /// Accepted in access tokens besides `client_id`; default none.
     pub audiences: Vec<String>,
+    /// What brought tokens look like; default as RFC 9068 and OpenID Connect say.
+    pub tokens: TokenForm,
     /// Signatures that tokens may have; default RS256, PS256, ES256, ES384, EdDSA.
     pub algorithms: Vec<Algorithm>,
     /// How far the provider's clock may be off; default 60 s.
@@ -70,37 +77,18 @@ pub enum Flow {
     Token,
 }
 
-/// What is known of the providers read so far, even of those with mistakes.
-#[derive(Debug, Default)]
-pub(super) struct Providers {
-    pub(super) names: Vec<String>,
-    /// Issuer and client id of each.
-    applications: Vec<(String, String)>,
-}
-
-impl Providers {
-    /// Remembers an application; its tokens have to lead to one provider.
-    fn add(&mut self, section: &mut Section<'_>, issuer: &str, client_id: &str) -> Option<()> {
-        let application = (issuer.to_owned(), client_id.to_owned());
-        if self.applications.contains(&application) {
-            let fault = Fault::new("another provider has this issuer and client id");
-            return section.fault("client_id", fault.cure("join the two"));
-        }
-        self.applications.push(application);
-        Some(())
-    }
-}
-
 impl Provider {
-    pub(super) fn read(section: &mut Section<'_>, earlier: &mut Providers) -> Option<Self> {
+    pub(super) fn read(section: &mut Section<'_>, earlier: &mut Applications) -> Option<Self> {
         let name = section.unique_name(&mut earlier.names);
         let issuer = section.required("issuer", string(issuer));
+        let metadata_url = section.optional("metadata_url", string(metadata_address));
         let ca = section.authorities("ca");
         let client_id = section.required("client_id", string(text));
         let client_auth = ClientAuth::read(section);
         let scopes = scopes(section);
         let authorization = Authorization::read(section);
         let audiences = section.list("audiences", "[]", string(text));
+        let tokens = TokenForm::read(section);
         let algorithms = Algorithm::list(section);
         let clock_skew = clock_skew(section);
         let databases = section.some_of("databases", "['*']", string(pattern));
@@ -117,18 +105,37 @@ impl Provider {
         // tokens that prove themselves depend on the provider's answer.
         let userinfo = section.defaulted("userinfo", "false", flag);
         let (issuer, client_id) = (issuer?, client_id?);
-        earlier.add(section, &issuer, &client_id)?;
+        let application = Application {
+            issuer: issuer.clone(),
+            client_id: client_id.clone(),
+            audiences: audiences.clone().unwrap_or_default(),
+            tokens: tokens.clone().unwrap_or_default(),
+            takes_tokens: flows
+                .as_ref()
+                .is_some_and(|flows| flows.contains(&Flow::Token)),
+        };
+        earlier.add(section, application)?;
         let scheme = issuer.split(':').next().unwrap_or_default();
+        let metadata_url = metadata_url?;
+        if metadata_url
+            .as_ref()
+            .is_some_and(|url| url.scheme() != scheme)
+        {
+            let fault = Fault::new("not of the issuer's scheme, by whose trust it is fetched");
+            return section.fault("metadata_url", fault.cure(format!("write {scheme}://")));
+        }
         let trust = ca?.map_or_else(|| Trust::for_scheme(scheme), Trust::Ca);
         Some(Self {
             name: name?.into(),
             issuer: issuer.into(),
+            metadata_url,
             trust,
             client_id: client_id.into(),
             client_auth: client_auth?,
             scopes: scopes?,
             authorization: authorization?,
             audiences: audiences?,
+            tokens: tokens?,
             algorithms: algorithms?,
             clock_skew: clock_skew?,
             databases: databases?,
@@ -141,6 +148,11 @@ impl Provider {
             userinfo: userinfo?,
             needs_groups: false, // the grants come later in the file
         })
+    }
+
+    /// Whether `issuer` may be the `iss` of tokens that clients bring.
+    pub fn takes_issuer(&self, issuer: &str) -> bool {
+        *self.issuer == *issuer || self.tokens.token_issuers.iter().any(|one| one == issuer)
     }
 
     pub(super) fn with_grants(mut self, grants: &[Grant]) -> Self {

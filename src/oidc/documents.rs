@@ -17,9 +17,11 @@ impl Remote {
     /// # Errors
     /// No answer, or not the metadata of the configured issuer.
     pub(super) async fn metadata(&self) -> Result<Fetched<Discovered>, OidcError> {
-        let answer = self
-            .document(&metadata::address(&self.config.issuer))
-            .await?;
+        let address = match &self.config.metadata_url {
+            Some(url) => url.to_string(),
+            None => metadata::address(&self.config.issuer),
+        };
+        let answer = self.document(&address).await?;
         if !is_utf8_json(&answer) {
             return Err(self.nonsense("its metadata does not come as application/json in UTF-8"));
         }

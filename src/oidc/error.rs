@@ -1,4 +1,5 @@
 //! `OidcError`: every way in which a provider, a sign-in or a token can fail.
+use super::verify::Taken;
 use std::{error::Error, sync::Arc};
 
 /// A cause that all waiters of one shared attempt can hold.
@@ -89,6 +90,9 @@ pub enum TokenFault {
     /// The named claim is missing or unusable.
     #[error("the token's claim {0} is missing or unusable")]
     Claim(&'static str),
+    /// A broken rule that depends on what the token was taken for.
+    #[error("{0}: {1}")]
+    AsTaken(Box<TokenFault>, Taken),
     /// The claim that `username_claim` names is missing, or is no name.
     #[error("the token's claim {0} is missing or cannot be a user's name")]
     UserName(Arc<str>),
@@ -98,6 +102,12 @@ pub enum TokenFault {
          whose members are names, and at most 1000"
     )]
     Groups(Arc<str>),
+    /// Entra's overage: `_claim_names` says that the groups are elsewhere, as they are too many.
+    #[error(
+        "the user is in more groups than fit into the token, which leaves its claim {0} out; have \
+         the provider send the groups that are assigned to the application alone, or app roles"
+    )]
+    Overage(Arc<str>),
 }
 
 /// What a provider's `error` says (RFC 6749 sections 4.1.2.1 and 5.2).

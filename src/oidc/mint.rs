@@ -187,12 +187,14 @@ pub(super) fn rules() -> Provider {
     Provider {
         name: "corp".into(),
         issuer: ISSUER.into(),
+        metadata_url: None,
         trust: crate::config::Trust::System,
         client_id: "ocient".into(),
         client_auth: crate::config::ClientAuth::default(),
         scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
         authorization: crate::config::Authorization::default(),
         audiences: Vec::new(),
+        tokens: crate::config::TokenForm::default(),
         algorithms: vec![
             Algorithm::RS256,
             Algorithm::PS256,

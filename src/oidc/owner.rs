@@ -2,7 +2,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::jws::unverified_claims;
+use super::{jws::unverified_claims, verify::PARTIES};
 use crate::config;
 use serde_json::{Map, Value};
 
@@ -25,7 +25,7 @@ pub enum Owner {
 impl Owner {
     /// The entry to whose application `token` was issued (`azp`, `client_id`); if it names
     /// none of ours, the one for which it is meant (`aud`), by its client id or else by one of
-    /// its `audiences`. What names no entry of a configured issuer goes to the issuer's first,
+    /// its `audiences`; then the one that has its party as authorized. What names no entry of a configured issuer goes to the issuer's first,
     /// whose rules refuse it: it is not left to the SQL node, which would ask no grant.
     pub fn of<'p>(token: &str, entries: impl IntoIterator<Item = &'p config::Provider>) -> Self {
         let Some(claims) = unverified_claims(token) else {
@@ -35,12 +35,12 @@ impl Owner {
             return Self::Opaque;
         };
         let numbered = entries.into_iter().enumerate();
-        let of_issuer = numbered.filter(|(_, entry)| *entry.issuer == *issuer);
+        let of_issuer = numbered.filter(|(_, entry)| entry.takes_issuer(issuer));
         let candidates: Vec<(usize, &config::Provider)> = of_issuer.collect();
         let Some((first, _)) = candidates.first() else {
             return Self::Stranger;
         };
-        let parties: Vec<&str> = ["azp", "client_id"]
+        let parties: Vec<&str> = PARTIES
             .into_iter()
             .filter_map(|name| claims.get(name)?.as_str())
             .collect();
@@ -57,6 +57,12 @@ impl Owner {
         named(&|entry| has(&parties, &entry.client_id))
             .or_else(|| named(&|entry| has(&audiences, &entry.client_id)))
             .or_else(|| named(&|entry| entry.audiences.iter().any(|name| has(&audiences, name))))
+            .or_else(|| {
+                named(&|entry| {
+                    let mut authorized = entry.tokens.authorized_parties.iter();
+                    authorized.any(|name| has(&parties, name))
+                })
+            })
             .unwrap_or(Self::Entry(*first))
     }
 }

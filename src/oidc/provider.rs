@@ -153,11 +153,35 @@ impl Provider {
         turns: Option<&Semaphore>,
     ) -> Result<(Proof, KeysVersion), OidcError> {
         let jws = trace.check(Rule::Form, Jws::parse(token.expose()))?;
-        self.with_keys(turns, |keys| {
+        let judging = self.with_keys(turns, |keys| {
             let proof = verify::verify(self.config(), keys, &jws, expect, now, trace)?;
             Ok((proof.sharing(&self.origin), keys.version().clone()))
+        });
+        let judged = judging.await;
+        judged.map_err(|error| match error {
+            OidcError::Token(fault) => self.refused(fault, trace).into(),
+            error => error,
         })
-        .await
+    }
+
+    /// What the bearer of a refused token is told. The log learns more, but only of tokens that the
+    /// provider signed: of made-up ones there may be any number.
+    fn refused(&self, fault: TokenFault, trace: &Trace) -> TokenFault {
+        let fault = trace.explained(fault);
+        if trace.is_signed() {
+            let config = self.config();
+            let broken: Vec<&str> = trace.broken().map(Rule::name).collect();
+            tracing::info!(
+                provider = &*config.name,
+                reason = %fault,
+                broken = broken.join(", "),
+                client_id = &*config.client_id,
+                audiences = config.audiences.join(", "),
+                authorized_parties = config.tokens.authorized_parties.join(", "),
+                "a token that the provider signed breaks rules"
+            );
+        }
+        fault
     }
 
     /// Proves whose session a logout token ends. Keys and `turns` as in

@@ -1,20 +1,25 @@
 //! The one set of rules by which a token proves an identity.
+mod audience;
 mod identity;
 mod introspected;
+mod kind;
 mod lineage;
 mod logout;
 mod names;
 mod proof;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod trace;
 mod ways;
 
 pub use identity::Identity;
+pub use kind::Taken;
 pub use logout::{LogoutToken, Whose};
 pub use proof::{Lacking, Proof, lacking_claims};
 pub use trace::{Rule, Trace};
 
+pub(super) use audience::PARTIES;
 pub(super) use identity::Origin;
 pub(super) use introspected::introspected;
 pub(super) use logout::verify_logout;
@@ -66,9 +71,9 @@ pub enum Expect<'a> {
     },
     /// An ID token that a client brings.
     IdToken,
-    /// An access token of RFC 9068 that a client brings.
+    /// An access token that a client brings.
     AccessToken,
-    /// Either of the two, told apart by `typ`.
+    /// Either of the two, told apart by `typ` or, where the configuration says so, by claims.
     Bearer,
 }
 
@@ -89,7 +94,7 @@ impl<'a> Expect<'a> {
 /// of his own making. `trace` learns which rules were checked.
 ///
 /// # Errors
-/// The first rule it breaks.
+/// The first rule it breaks; behind a good signature, `trace` learns which others it breaks, too.
 pub(super) fn verify(
     rules: &config::Provider,
     keys: &KeySet,
@@ -98,17 +103,37 @@ pub(super) fn verify(
     now: SystemTime,
     trace: &mut Trace,
 ) -> Result<Proof, TokenFault> {
-    let token_kind = trace.check(Rule::Type, token_kind(jws.kind(), expect))?;
+    trace.take(kind::by_type(jws.kind(), expect));
+    trace.check(Rule::Type, kind::check_type(rules, jws.kind(), expect))?;
     trace.check(Rule::Algorithm, jws.algorithm(&rules.algorithms))?;
     let signed = jws.claims_signed_by(keys, &rules.algorithms);
     let (claims, algorithm) = trace.check(Rule::Signature, signed)?;
-    trace.check(Rule::Issuer, check_issuer(rules, claims))?;
+    let header = jws.kind();
+    let judged = judge(rules, (claims, algorithm), (header, expect), now, trace);
+    if judged.is_err() {
+        survey::survey(rules, claims, (header, expect), now, trace);
+    }
+    judged
+}
+
+/// Judges claims that are the provider's own words.
+fn judge(
+    rules: &config::Provider,
+    (claims, algorithm): (Claims<'_>, Algorithm),
+    (header, expect): (Kind, Expect<'_>),
+    now: SystemTime,
+    trace: &mut Trace,
+) -> Result<Proof, TokenFault> {
+    trace.check(Rule::Issuer, check_issuer(rules, claims, expect))?;
     trace.check(Rule::NoEvent, check_no_event(claims))?;
     trace.check(Rule::NoKeyBinding, check_no_key_binding(claims))?;
+    trace.take(kind::taken(rules, claims, header, expect));
+    let token_kind = kind::token_kind(rules, claims, header, expect);
+    let token_kind = trace.check(Rule::Kind, token_kind)?;
     if token_kind == TokenKind::Access {
-        trace.check(Rule::Audience, check_access_token_audience(rules, claims))?;
+        trace.check(Rule::Audience, audience::check_access_token(rules, claims))?;
     } else {
-        trace.check(Rule::Audience, check_id_token_audience(rules, claims))?;
+        trace.check(Rule::Audience, audience::check_id_token(rules, claims))?;
         trace.check(Rule::IssuedAt, check_issued_at(claims))?;
     }
     let mut expires_at = trace.check(Rule::Lifetime, check_times(rules, claims, now))?;
@@ -180,25 +205,16 @@ fn provider_session(
     })
 }
 
-/// An ID token is no access token, and the reverse (RFC 8725 section 3.11).
-fn token_kind(kind: Kind, expect: Expect<'_>) -> Result<TokenKind, TokenFault> {
-    match (kind, expect) {
-        (
-            Kind::Plain,
-            Expect::SignIn { .. }
-            | Expect::Device { .. }
-            | Expect::Refreshed { .. }
-            | Expect::IdToken
-            | Expect::Bearer,
-        ) => Ok(TokenKind::Id),
-        (Kind::AccessToken, Expect::AccessToken | Expect::Bearer) => Ok(TokenKind::Access),
-        _ => Err(TokenFault::Type),
-    }
-}
-
-fn check_issuer(rules: &config::Provider, claims: Claims<'_>) -> Result<(), TokenFault> {
+/// Tokens that clients bring may also name one of the entry's `token_issuers`.
+fn check_issuer(
+    rules: &config::Provider,
+    claims: Claims<'_>,
+    expect: Expect<'_>,
+) -> Result<(), TokenFault> {
+    let is_brought = expect.companion().is_none();
     match claims.text("iss")? {
         Some(issuer) if *issuer == *rules.issuer => Ok(()),
+        Some(issuer) if is_brought && rules.takes_issuer(issuer) => Ok(()),
         _ => Err(TokenFault::Issuer),
     }
 }
@@ -224,42 +240,6 @@ fn check_no_key_binding(claims: Claims<'_>) -> Result<(), TokenFault> {
 fn check_issued_at(claims: Claims<'_>) -> Result<(), TokenFault> {
     let issued_at = claims.instant("iat")?;
     issued_at.map(drop).ok_or(TokenFault::Claim("iat"))
-}
-
-/// Ours must be among the audiences; where there are others, or `azp` is there, it must be us
-/// to whom the token was issued.
-fn check_id_token_audience(rules: &config::Provider, claims: Claims<'_>) -> Result<(), TokenFault> {
-    let audiences = claims.one_or_many("aud")?;
-    if !audiences.contains(&&*rules.client_id) {
-        return Err(TokenFault::Audience);
-    }
-    match claims.text("azp")? {
-        Some(party) if *party == *rules.client_id => Ok(()),
-        None if audiences.len() == 1 => Ok(()),
-        _ => Err(TokenFault::AuthorizedParty),
-    }
-}
-
-/// A configured audience is an API in whose name tokens of any client are accepted; a token
-/// for the client itself must have been issued to it.
-fn check_access_token_audience(
-    rules: &config::Provider,
-    claims: Claims<'_>,
-) -> Result<(), TokenFault> {
-    let audiences = claims.one_or_many("aud")?;
-    let client = names::client(claims)?;
-    let is_named = |audience: &str| audiences.contains(&audience);
-    if rules.audiences.iter().any(|audience| is_named(audience)) {
-        return Ok(());
-    }
-    if !is_named(&rules.client_id) {
-        return Err(TokenFault::Audience);
-    }
-    let party = claims.text("azp")?.unwrap_or(client);
-    if *client != *rules.client_id || *party != *rules.client_id {
-        return Err(TokenFault::AuthorizedParty);
-    }
-    Ok(())
 }
 
 /// `exp` is demanded, `nbf` and `iat` are honoured; the skew widens each. Returns the instant

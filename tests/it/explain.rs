@@ -1,7 +1,7 @@
 //! `explain` judges as the sidecar does, and says why; it betrays nothing of the token.
 use crate::{
     lies_tokens::{TRICKS, made},
-    site::Site,
+    site::{Log, Site, assert_refused, flush_diagnostics},
 };
 use ocient_sidecar::cli::{
     ConfigFile,
@@ -9,7 +9,7 @@ use ocient_sidecar::cli::{
 };
 use serde_json::{Value, json};
 use sidecar_testkit::{
-    provider::{Lie, SignedWith, User},
+    provider::{Lie, SignedWith, TokenBuilder, User},
     sql_node::RETAIL,
 };
 use std::{path::PathBuf, time::SystemTime};
@@ -76,18 +76,23 @@ async fn a_good_token_passes_every_check_and_the_sql_node_is_not_asked() {
 }
 
 #[tokio::test]
-async fn the_first_broken_rule_is_shown_and_none_behind_it() {
+async fn every_broken_rule_is_shown_once_the_signature_is_good() {
     let site = Site::start().await;
-    let expired = site.token(|token| token.expires_in(-3600));
+    let expired = site.token(|token| token.expires_in(-3600).without("sub"));
     let report = as_json(&site, &expired, RETAIL).await;
     assert_eq!(outcome(&report, "audience"), "pass");
     assert_eq!(outcome(&report, "lifetime"), "fail");
-    assert_eq!(outcome(&report, "subject"), "not reached");
+    assert_eq!(outcome(&report, "subject"), "fail");
+    assert_eq!(outcome(&report, "provider session"), "pass");
     assert_eq!(outcome(&report, "nonce"), "not reached");
     assert_eq!(report["reason"], "the token has expired");
+    assert!(report["wanted"].is_null(), "it was for us");
     assert_eq!(report["claims_are_signed"], true);
     assert!(report["identity"].is_null());
-    let forged = site.token(|token| token.signed_with(SignedWith::Garbled));
+    let garbled = |token: TokenBuilder| token.signed_with(SignedWith::Garbled);
+    let report = as_json(&site, &site.token(|it| garbled(it).without("sub")), RETAIL).await;
+    assert_eq!(outcome(&report, "subject"), "not reached", "nobody's words");
+    let forged = site.token(garbled);
     let (code, said) = explained(&site, &forged, RETAIL, false).await;
     assert_eq!(code, 1);
     assert!(said.contains("claims, which nobody has proven\n"), "{said}");
@@ -96,6 +101,62 @@ async fn the_first_broken_rule_is_shown_and_none_behind_it() {
         said.contains("result: refused: the token's signature is wrong\n"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn what_a_token_is_taken_for_and_whom_it_should_be_for_is_told_the_operator() {
+    let site = Site::with(|settings| {
+        settings.provider("audiences", "['urn:our-api']");
+        settings.provider("authorized_parties", "['our-batch']");
+        settings.set("pass_through", "bearer", "false");
+    })
+    .await;
+    let token = site.token(|token| token.audience("urn:other").claim("scope", "read"));
+    let report = as_json(&site, &token, RETAIL).await;
+    let taken = report["taken"].as_str().unwrap();
+    assert!(taken.starts_with("its typ is JWT or missing"), "{taken}");
+    assert!(report["reason"].as_str().unwrap().ends_with(taken));
+    let wanted = json!({
+        "client_id": "ocient", "audiences": ["urn:our-api"], "authorized_parties": ["our-batch"],
+    });
+    assert_eq!(report["wanted"], wanted);
+    let (_, said) = explained(&site, &token, RETAIL, false).await;
+    assert!(said.contains("\n  audiences \"urn:our-api\"\n"), "{said}");
+    // The client is told what it was taken for, and not whom it could pretend to be for.
+    let answer = site.query_as(&token).await;
+    assert_refused(&answer, 401, -1233, "another audience");
+    assert!(
+        answer.text().contains("judged as an ID token"),
+        "{}",
+        answer.text()
+    );
+    assert!(!answer.text().contains("our-api") && !answer.text().contains("our-batch"));
+    flush_diagnostics();
+    let lines = Log::everything();
+    let is_about = |line: &&str| line.contains("breaks rules") && line.contains("urn:our-api");
+    let line = lines.lines().find(is_about).unwrap();
+    assert!(
+        line.contains("our-batch") && line.contains("\"broken\":\"audience\""),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn an_overage_of_groups_is_named() {
+    let site = Site::with(|settings| settings.grant("groups = ['analysts']")).await;
+    let token = site.token(|token| {
+        let names = json!({"groups": "src1"});
+        token.without("groups").claim("_claim_names", names)
+    });
+    let answer = site.query_as(&token).await;
+    assert_refused(&answer, 401, -1231, "overage");
+    assert!(
+        answer.text().contains("more groups than fit"),
+        "{}",
+        answer.text()
+    );
+    let report = as_json(&site, &token, RETAIL).await;
+    assert_eq!(outcome(&report, "groups"), "fail");
 }
 
 #[tokio::test]

@@ -37,6 +37,10 @@ pub(super) struct Report {
     pub(super) lacking: Vec<String>,
     /// What became of those.
     pub(super) userinfo: Option<&'static str>,
+    /// What kind of token it was taken for, and why.
+    pub(super) taken: Option<String>,
+    /// For whom it should have been, where it is for others.
+    pub(super) wanted: Option<Wanted>,
     pub(super) checks: Vec<Check>,
     pub(super) identity: Option<Who>,
     pub(super) grants: Vec<Fit>,
@@ -51,6 +55,16 @@ pub(super) struct Choice {
     pub(super) issuer: String,
     pub(super) chosen: bool,
     pub(super) why: &'static str,
+}
+
+/// Whom the configuration takes tokens of.
+#[derive(Debug, Serialize)]
+pub(super) struct Wanted {
+    /// The `aud` of ID tokens.
+    pub(super) client_id: String,
+    /// Those of access tokens.
+    pub(super) audiences: Vec<String>,
+    pub(super) authorized_parties: Vec<String>,
 }
 
 /// One rule.
@@ -109,6 +123,8 @@ impl Report {
             lacking: rules.map_or_else(Vec::new, |rules| lacking(&claims, rules)),
             userinfo: rules.and_then(|rules| (!rules.userinfo).then_some(OFF)),
             claims: used(&claims, rules),
+            taken: None,
+            wanted: rules.map(Wanted::by),
             checks: Vec::new(),
             identity: None,
             grants: Vec::new(),
@@ -119,6 +135,10 @@ impl Report {
     /// The same with what became of it.
     pub(super) fn judged(mut self, policy: &Policy, judged: Judged) -> Self {
         self.claims_are_signed = judged.trace.is_signed();
+        self.taken = judged.trace.taken().map(|taken| taken.to_string());
+        if !judged.trace.broken().any(|rule| rule == Rule::Audience) {
+            self.wanted = None;
+        }
         self.checks = Rule::ALL.map(|rule| Check::new(rule, &judged)).into();
         // Nobody is asked before every rule for the token itself was kept.
         let is_good = judged.trace.outcome(Rule::ProviderSession) == Some(Ok(()));
@@ -169,7 +189,7 @@ impl Choice {
         let issuer = claims.get("iss").and_then(Value::as_str);
         let (chosen, why) = match issuer {
             None => (false, "the token names no issuer"),
-            Some(issuer) if *issuer != *config.issuer => (false, "the token has another issuer"),
+            Some(issuer) if !config.takes_issuer(issuer) => (false, "the token has another issuer"),
             Some(_) if owner == Owner::Several => (false, "the token names several entries"),
             Some(_) if owner != Owner::Entry(own) => (false, "it belongs to another entry"),
             Some(_) if !takes_tokens(provider) => (false, "flows has no \"token\""),
@@ -180,6 +200,16 @@ impl Choice {
             issuer: config.issuer.to_string(),
             chosen,
             why,
+        }
+    }
+}
+
+impl Wanted {
+    fn by(rules: &config::Provider) -> Self {
+        Self {
+            client_id: rules.client_id.to_string(),
+            audiences: rules.audiences.clone(),
+            authorized_parties: rules.tokens.authorized_parties.clone(),
         }
     }
 }
@@ -254,6 +284,11 @@ fn used(claims: &Map<String, Value>, rules: Option<&config::Provider>) -> Map<St
         "aud",
         "azp",
         "client_id",
+        "cid",
+        "appid",
+        "scope",
+        "scp",
+        "token_use",
         "iat",
         "nbf",
         "exp",

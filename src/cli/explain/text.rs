@@ -29,6 +29,7 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "lacking: {}", report.lacking.join(", "))?;
         writeln!(out, "  userinfo  {userinfo}")?;
     }
+    taken(report, out)?;
     checks(report, out)?;
     grants(report, out)?;
     let database = quoted(&report.database, MAX_TEXT);
@@ -77,6 +78,25 @@ fn date(name: &str, claim: &Value) -> Option<String> {
     let instant =
         SystemTime::UNIX_EPOCH + Duration::from_secs(if is_date { seconds as u64 } else { 0 });
     is_date.then(|| humantime::format_rfc3339_seconds(instant).to_string())
+}
+
+fn taken(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    if let Some(taken) = &report.taken {
+        writeln!(out, "taken: {taken}")?;
+    }
+    let Some(wanted) = &report.wanted else {
+        return Ok(());
+    };
+    writeln!(out, "wanted")?;
+    writeln!(out, "  client_id {}", quoted(&wanted.client_id, MAX_TEXT))?;
+    for (name, values) in [
+        ("audiences", &wanted.audiences),
+        ("authorized_parties", &wanted.authorized_parties),
+    ] {
+        let values: Vec<String> = values.iter().map(|value| quoted(value, MAX_TEXT)).collect();
+        writeln!(out, "  {name} {}", values.join(", "))?;
+    }
+    Ok(())
 }
 
 fn checks(report: &Report, out: &mut impl Write) -> io::Result<()> {

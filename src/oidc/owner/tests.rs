@@ -90,3 +90,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_token_of_a_further_issuer_or_party_belongs_to_the_entry_that_has_it() {
+    let mut entries = entries();
+    entries[1].tokens.token_issuers = vec!["http://sts".to_owned()];
+    entries[3].tokens.authorized_parties = vec!["etl".to_owned()];
+    let owner = |claims: Value| Owner::of(&ES256.token(&claims), &entries);
+    let with_issuer = |iss: &str, mut claims: Value| {
+        claims["iss"] = json!(iss);
+        claims
+    };
+    assert_eq!(
+        owner(with_issuer("http://sts", json!({"aud": "x"}))),
+        Owner::Entry(1)
+    );
+    assert_eq!(
+        owner(with_issuer("http://sts/", json!({}))),
+        Owner::Stranger
+    );
+    for claims in [
+        json!({"azp": "etl"}),
+        json!({"cid": "etl"}),
+        json!({"appid": "etl", "aud": "x"}),
+    ] {
+        assert_eq!(owner(with_issuer(ISSUER, claims)), Owner::Entry(3));
+    }
+    let named = json!({"azp": "etl", "aud": "batch"});
+    assert_eq!(
+        owner(with_issuer(ISSUER, named)),
+        Owner::Entry(2),
+        "aud says more"
+    );
+}

@@ -1,7 +1,7 @@
 //! The rules for what a provider says of an active opaque token (RFC 7662 section 2.2).
 use super::{
-    Parts, Proof, Trace, check_access_token_audience, check_no_event, check_no_key_binding,
-    check_times, names, proof::proof, ways,
+    Parts, Proof, Trace, audience, check_no_event, check_no_key_binding, check_times, names,
+    proof::proof, ways,
 };
 use crate::{
     config,
@@ -27,7 +27,7 @@ pub(in crate::oidc) fn introspected(
     let claims = Claims::new(&members);
     if claims
         .text("iss")?
-        .is_some_and(|issuer| *issuer != *rules.issuer)
+        .is_some_and(|issuer| !rules.takes_issuer(issuer))
     {
         return Err(TokenFault::Issuer);
     }
@@ -81,10 +81,10 @@ fn check_type(claims: Claims<'_>) -> Result<(), TokenFault> {
 /// A token that is for nobody in particular must have been issued to us.
 fn check_audience(rules: &config::Provider, claims: Claims<'_>) -> Result<(), TokenFault> {
     if claims.find("aud").is_some() {
-        return check_access_token_audience(rules, claims);
+        return audience::check_access_token(rules, claims);
     }
     match *names::client(claims)? == *rules.client_id {
         true => Ok(()),
-        false => Err(TokenFault::AuthorizedParty),
+        false => audience::check_parties(rules, claims).map_err(|_| TokenFault::AuthorizedParty),
     }
 }

@@ -1,4 +1,5 @@
 //! The names that claims give a person: subject, user name, groups and session.
+use super::proof::is_absent;
 use crate::{
     config,
     oidc::{
@@ -80,14 +81,21 @@ pub(super) fn is_yes(value: Option<&Value>) -> bool {
 /// out, and is none.
 ///
 /// # Errors
-/// They cannot be read, or are too many, and a grant looks at them.
+/// They cannot be read, are too many, or elsewhere, and a grant looks at them.
 pub(super) fn groups(
     rules: &config::Provider,
     claims: Claims<'_>,
 ) -> Result<Box<[String]>, TokenFault> {
-    match read_groups(rules, claims.find(&rules.groups_claim)) {
+    let claim = rules.groups_claim.as_str();
+    let elsewhere = claims
+        .find("_claim_names")
+        .and_then(|names| names.get(claim));
+    if rules.needs_groups && elsewhere.is_some() && is_absent(claims.find(claim)) {
+        return Err(TokenFault::Overage(claim.into()));
+    }
+    match read_groups(rules, claims.find(claim)) {
         Some(names) => Ok(names.into_iter().map(str::to_owned).collect()),
-        None if rules.needs_groups => Err(TokenFault::Groups(rules.groups_claim.as_str().into())),
+        None if rules.needs_groups => Err(TokenFault::Groups(claim.into())),
         None => Ok(Box::default()),
     }
 }

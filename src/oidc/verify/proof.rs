@@ -56,6 +56,7 @@ pub(super) fn proof(
         &*rules.groups_claim,
         EMAIL_VERIFIED,
         "sub",
+        "_claim_names",
     ];
     let own = looked_at
         .into_iter()

@@ -1,5 +1,6 @@
 //! The rules, each broken by a token that is otherwise good and properly signed.
 mod key_bound;
+mod kind;
 mod lineage;
 mod names;
 mod sign_in;

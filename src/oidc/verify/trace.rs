@@ -1,4 +1,5 @@
 //! `Trace`: which rules a token was held against, and the one that it broke.
+use super::Taken;
 use crate::oidc::TokenFault;
 
 /// One rule for tokens. The order is that in which they are checked.
@@ -18,6 +19,8 @@ pub enum Rule {
     NoEvent,
     /// No `cnf`: it is not bound to a key.
     NoKeyBinding,
+    /// The claims are of the kind of token that is expected.
+    Kind,
     /// `aud` names us, and the token was issued to us.
     Audience,
     /// An ID token says when it was issued.
@@ -50,7 +53,7 @@ pub enum Rule {
 
 impl Rule {
     /// All, in their order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Form,
         Self::Type,
         Self::Algorithm,
@@ -58,6 +61,7 @@ impl Rule {
         Self::Issuer,
         Self::NoEvent,
         Self::NoKeyBinding,
+        Self::Kind,
         Self::Audience,
         Self::IssuedAt,
         Self::Lifetime,
@@ -84,6 +88,7 @@ impl Rule {
             Self::Issuer => "issuer",
             Self::NoEvent => "no event",
             Self::NoKeyBinding => "no key binding",
+            Self::Kind => "kind",
             Self::Audience => "audience",
             Self::IssuedAt => "issued at",
             Self::Lifetime => "lifetime",
@@ -111,6 +116,7 @@ impl Rule {
             Self::Issuer => "OpenID Connect Core section 3.1.3.7, RFC 8725 section 3.8",
             Self::NoEvent => "RFC 8417 section 4.6",
             Self::NoKeyBinding => "RFC 7800 section 3.1, RFC 8705 section 3, RFC 9449 section 7",
+            Self::Kind => "RFC 8725 section 3.12",
             Self::Audience => "OpenID Connect Core section 3.1.3.7, RFC 9068 section 4",
             Self::IssuedAt => "OpenID Connect Core section 2",
             Self::Lifetime => "RFC 7519 sections 4.1.4, 4.1.5",
@@ -132,7 +138,10 @@ impl Rule {
 /// What was checked so far. Every rule runs through it, so none can be left out of it; it takes
 /// no memory but its own.
 #[derive(Clone, Debug, Default)]
-pub struct Trace([Option<Result<(), TokenFault>>; Rule::ALL.len()]);
+pub struct Trace {
+    outcomes: [Option<Result<(), TokenFault>>; Rule::ALL.len()],
+    taken: Option<Taken>,
+}
 
 impl Trace {
     /// Notes how `rule` ended.
@@ -144,18 +153,48 @@ impl Trace {
         rule: Rule,
         outcome: Result<T, TokenFault>,
     ) -> Result<T, TokenFault> {
-        self.0[rule as usize] = Some(outcome.as_ref().map(drop).map_err(TokenFault::clone));
+        self.outcomes[rule as usize] = Some(outcome.as_ref().map(drop).map_err(TokenFault::clone));
         outcome
     }
 
     /// How `rule` ended; `None` if it was not asked, either because an earlier one was broken
     /// or because it is for other tokens.
     pub fn outcome(&self, rule: Rule) -> Option<Result<(), TokenFault>> {
-        self.0[rule as usize].clone()
+        self.outcomes[rule as usize].clone()
+    }
+
+    /// The rules that were found broken, in their order.
+    pub fn broken(&self) -> impl Iterator<Item = Rule> {
+        let is_broken = |rule: &Rule| matches!(self.outcomes[*rule as usize], Some(Err(_)));
+        Rule::ALL.into_iter().filter(is_broken)
+    }
+
+    /// What the token was taken for, and why, where a client brought it.
+    pub fn taken(&self) -> Option<Taken> {
+        self.taken
+    }
+
+    pub(super) fn take(&mut self, taken: Option<Taken>) {
+        self.taken = taken;
+    }
+
+    /// `fault` with what the token was taken for, where that may be why.
+    pub(in crate::oidc) fn explained(&self, fault: TokenFault) -> TokenFault {
+        let depends = matches!(
+            fault,
+            TokenFault::Type
+                | TokenFault::Audience
+                | TokenFault::AuthorizedParty
+                | TokenFault::Claim(_)
+        );
+        match self.taken {
+            Some(taken) if depends => TokenFault::AsTaken(fault.into(), taken),
+            _ => fault,
+        }
     }
 
     /// Whether the signature was found good, so that the claims are the provider's own words.
     pub fn is_signed(&self) -> bool {
-        self.0[Rule::Signature as usize] == Some(Ok(()))
+        self.outcomes[Rule::Signature as usize] == Some(Ok(()))
     }
 }

@@ -15,13 +15,20 @@ pub(super) fn check_ways(
     now: SystemTime,
     trace: &mut Trace,
 ) -> Result<(), TokenFault> {
-    let begun_at = match expect {
-        Expect::SignIn { begun_at, .. } | Expect::Device { begun_at, .. } => begun_at,
-        Expect::IdToken | Expect::AccessToken | Expect::Bearer => now,
-        Expect::Refreshed { .. } => return Ok(()),
+    let Some(begun_at) = demanded_from(expect, now) else {
+        return Ok(());
     };
     trace.check(Rule::SignedInAt, check_auth_time(rules, claims, begun_at))?;
     trace.check(Rule::WayOfSignIn, check_acr(rules, claims))
+}
+
+/// From when on the sign-in's age counts; `None`: nothing is demanded.
+pub(super) fn demanded_from(expect: Expect<'_>, now: SystemTime) -> Option<SystemTime> {
+    match expect {
+        Expect::SignIn { begun_at, .. } | Expect::Device { begun_at, .. } => Some(begun_at),
+        Expect::IdToken | Expect::AccessToken | Expect::Bearer => Some(now),
+        Expect::Refreshed { .. } => None,
+    }
 }
 
 /// When a token that a client brings ends: with its `exp`, or when its person signed in at the

@@ -175,3 +175,26 @@ fn unreadable_groups_keep_nobody_out_where_no_grant_looks_at_groups() {
         assert_eq!(groups, Ok(vec![]), "{value}");
     }
 }
+
+#[test]
+fn an_overage_is_named_where_a_grant_looks_at_groups() {
+    let sources = json!({"groups": "src1"});
+    let claims = with(
+        with(id_claims(), "groups", json!(null)),
+        "_claim_names",
+        sources,
+    );
+    let fault = id_token(&claims).unwrap_err();
+    assert_eq!(fault, TokenFault::Overage("groups".into()));
+    assert!(
+        fault.to_string().contains("assigned to the application"),
+        "{fault}"
+    );
+    let mut careless = rules();
+    careless.needs_groups = false;
+    assert!(judge(&careless, &claims, "JWT", Expect::IdToken, at(NOW)).is_ok());
+    let both = with(claims.clone(), "groups", json!(["staff"]));
+    assert_eq!(id_token(&both).unwrap().groups(), ["staff"]);
+    let others = with(claims, "_claim_names", json!({"address": "src1"}));
+    assert!(id_token(&others).unwrap().groups().is_empty());
+}
