@@ -110,6 +110,8 @@ impl StartError {
     pub fn is_configuration(&self) -> bool {
         match self {
             Self::Secret { .. } | Self::ClientKey { .. } | Self::Tls(_) | Self::ApiKeys(_) => true,
+            Self::Keys(SealError::Exposed(_) | SealError::NotAFile { .. })
+            | Self::StoreFile(StoreFileError::Unsafe { .. }) => true,
             Self::Keys(_)
             | Self::Sessions(_)
             | Self::StoreFile(_)

@@ -33,17 +33,18 @@
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | 0 | [`body`] [`local_path`] [`pem_file`] [`request_id`] [`secret`] [`status`] [`token_kind`] |
-//! | 1 | [`config`] |
-//! | 2 | [`cookie`] [`headers`] [`http_client`] [`page`] [`route`] [`seal`] [`single_flight`] [`store_file`] [`telemetry`] [`tls`] |
-//! | 3 | [`ocient`] [`oidc`] [`server`] [`session`] [`upstream`] |
-//! | 4 | [`connection`] |
-//! | 5 | [`failure`] |
-//! | 6 | [`auth`] |
-//! | 7 | [`endpoints`] |
-//! | 8 | [`admin`] [`proxy`] |
-//! | 9 | [`app`] |
-//! | 10 | [`cli`] |
+//! | 0 | [`body`] [`file_rule`] [`local_path`] [`request_id`] [`secret`] [`status`] [`token_kind`] |
+//! | 1 | [`pem_file`] |
+//! | 2 | [`config`] |
+//! | 3 | [`cookie`] [`headers`] [`http_client`] [`page`] [`route`] [`seal`] [`single_flight`] [`store_file`] [`telemetry`] [`tls`] |
+//! | 4 | [`ocient`] [`oidc`] [`server`] [`session`] [`upstream`] |
+//! | 5 | [`connection`] |
+//! | 6 | [`failure`] |
+//! | 7 | [`auth`] |
+//! | 8 | [`endpoints`] |
+//! | 9 | [`admin`] [`proxy`] |
+//! | 10 | [`app`] |
+//! | 11 | [`cli`] |
 
 pub mod admin;
 pub mod app;
@@ -55,6 +56,7 @@ pub mod connection;
 pub mod cookie;
 pub mod endpoints;
 pub mod failure;
+pub mod file_rule;
 pub mod headers;
 pub mod http_client;
 pub mod local_path;

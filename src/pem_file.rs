@@ -1,10 +1,11 @@
 //! PEM files of certificates and private keys: regular ones, of bounded size, never quoted.
+use crate::file_rule::{Exposure, FileError, open_secret, open_trusted};
 use rustls_pki_types::{
     CertificateDer, PrivateKeyDer,
     pem::{self, PemObject},
 };
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
     path::Path,
 };
@@ -20,6 +21,9 @@ pub enum PemFileError {
     /// A folder, a device or a pipe.
     #[error("it is not a file")]
     NotAFile,
+    /// Others could read the key, or put their own certificate in the place of ours.
+    #[error(transparent)]
+    Exposed(#[from] Exposure),
     /// More than 4 MiB.
     #[error("it is longer than 4 MiB")]
     TooLong,
@@ -36,7 +40,8 @@ pub enum PemFileError {
 /// # Errors
 /// As [`PemFileError`] says.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemFileError> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
+    let found: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(&read(open_trusted(path)?)?).collect();
     match found {
         Ok(chain) if chain.is_empty() => Err(PemFileError::Empty),
         found => found.map_err(unquoted),
@@ -48,22 +53,27 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemFile
 /// # Errors
 /// As [`PemFileError`] says.
 pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemFileError> {
-    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(unquoted)
+    PrivateKeyDer::from_pem_slice(&read(open_secret(path)?)?).map_err(unquoted)
 }
 
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, PemFileError> {
-    // Asked before opening: opening a pipe would wait for its writer.
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(PemFileError::NotAFile);
-    }
+fn read(file: File) -> Result<Zeroizing<Vec<u8>>, PemFileError> {
     // Room for all of it: a growing buffer would leave copies of a key behind.
-    let room = metadata.len().min(LONGEST) + 1;
+    let room = file.metadata()?.len().min(LONGEST) + 1;
     let mut text = Zeroizing::new(Vec::with_capacity(room as usize));
-    File::open(path)?.take(LONGEST + 1).read_to_end(&mut text)?;
+    file.take(LONGEST + 1).read_to_end(&mut text)?;
     match text.len() as u64 > LONGEST {
         true => Err(PemFileError::TooLong),
         false => Ok(text),
+    }
+}
+
+impl From<FileError> for PemFileError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Io(error) => Self::Io(error),
+            FileError::NotAFile | FileError::Link => Self::NotAFile,
+            FileError::Exposed(exposure) => Self::Exposed(exposure),
+        }
     }
 }
 
@@ -82,12 +92,18 @@ const LONGEST: u64 = 4 * 1024 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{error::Error, process::Command};
+    use std::{
+        error::Error,
+        fs::{self, Permissions},
+        os::unix::fs::PermissionsExt,
+        process::Command,
+    };
 
     fn file(text: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file.pem");
         fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         (folder, path)
     }
 
@@ -119,6 +135,29 @@ mod tests {
             assert!(matches!(error, PemFileError::Unsound), "{error}");
             assert_eq!(format!("{error:?}"), "Unsound");
             assert!(error.source().is_none());
+        }
+    }
+
+    #[test]
+    fn others_may_read_a_certificate_and_not_a_key_and_change_neither() {
+        let (certificate, key) = pair();
+        let (_folder, path) = file(format!("{certificate}{key}").as_bytes());
+        for (mode, certificate_is_taken, key_is_taken) in [
+            (0o400, true, true),
+            (0o644, true, false),
+            (0o620, true, false),
+            (0o666, false, false),
+        ] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(
+                certificates(&path).is_ok(),
+                certificate_is_taken,
+                "{mode:o}"
+            );
+            let found = private_key(&path);
+            assert_eq!(found.is_ok(), key_is_taken, "{mode:o}");
+            let is_exposed = matches!(found, Err(PemFileError::Exposed(_)));
+            assert_eq!(is_exposed, !key_is_taken, "{mode:o}");
         }
     }
 

@@ -3,6 +3,7 @@ mod folder;
 #[cfg(test)]
 mod tests;
 
+use crate::file_rule::Exposure;
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, MAX_TAG_LEN, NONCE_LEN, Nonce, RandomizedNonceKey},
     hkdf::{HKDF_SHA256, KeyType, Salt},
@@ -51,16 +52,13 @@ pub enum SealError {
         /// What the system said.
         source: io::Error,
     },
-    /// Anybody who reads a key can sign in as anybody.
-    #[error("other users may read the key {path}: run `chmod 600 {path}`")]
-    ExposedKey {
-        /// The key's file.
-        path: PathBuf,
-    },
-    /// Anybody who adds a key can sign in as anybody.
-    #[error("other users may change the key folder {path}: run `chmod 700 {path}`")]
-    ExposedFolder {
-        /// The folder.
+    /// Anybody who reads or adds a key can sign in as anybody.
+    #[error(transparent)]
+    Exposed(#[from] Exposure),
+    /// A folder, a device or a pipe that is named like a key.
+    #[error("the key {path} is not a file")]
+    NotAFile {
+        /// Which.
         path: PathBuf,
     },
     /// A `.key` file that would otherwise be overlooked in silence.

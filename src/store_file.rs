@@ -1,14 +1,15 @@
 //! `StoreFile`: the one file for what has to outlive the process, opened once.
 mod opened;
 
+use crate::file_rule::{FileError, open_state};
 use opened::Opened;
 use redb::{Database, backends::FileBackend};
 use std::{
     error::Error,
     fmt,
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -49,6 +50,14 @@ pub enum StoreFileError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Others could read or change it, or have laid something else in its place.
+    #[error("the session file {path} is not safe")]
+    Unsafe {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and the cure.
+        source: FileError,
     },
     /// It does not work now.
     #[error("the session file failed")]
@@ -141,9 +150,15 @@ impl fmt::Debug for StoreFile {
 
 /// Blocks.
 fn open(path: &Path) -> Result<Database, StoreFileError> {
-    let file = open_private(path).map_err(|source| StoreFileError::Open {
-        path: path.to_owned(),
-        source,
+    let file = open_private(path).map_err(|error| match error {
+        FileError::Io(source) => StoreFileError::Open {
+            path: path.to_owned(),
+            source,
+        },
+        source => StoreFileError::Unsafe {
+            path: path.to_owned(),
+            source,
+        },
     })?;
     FileBackend::new(file)
         .and_then(|file| {
@@ -156,20 +171,14 @@ fn open(path: &Path) -> Result<Database, StoreFileError> {
         .map_err(|error| refuse(path, error))
 }
 
-fn open_private(path: &Path) -> io::Result<File> {
+fn open_private(path: &Path) -> Result<File, FileError> {
     if let Some(folder) = path.parent() {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)?;
     }
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
+    open_state(path)
 }
 
 fn refuse(path: &Path, error: impl Into<redb::Error>) -> StoreFileError {

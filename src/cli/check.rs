@@ -92,14 +92,16 @@ fn admin(listen: &AdminAddress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     fn checked(text: &str) -> (u8, String) {
         let folder = tempfile::tempdir().unwrap();
         let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         fs::write(folder.path().join("a.crt"), issued.cert.pem()).unwrap();
         let key = issued.signing_key.serialize_pem();
-        fs::write(folder.path().join("a.key"), key).unwrap();
+        let key_file = folder.path().join("a.key");
+        fs::write(&key_file, key).unwrap();
+        fs::set_permissions(&key_file, PermissionsExt::from_mode(0o600)).unwrap();
         let path = folder.path().join("config.toml");
         fs::write(&path, text).unwrap();
         let mut out = Vec::new();

@@ -2,9 +2,10 @@
 use super::{
     algorithm::Algorithm,
     fault::Fault,
-    secret_source::{SecretError, SecretSource, credentials_directory},
+    secret_source::{SecretError, SecretSource},
 };
 use crate::{
+    file_rule::{self, Exposure, FileError},
     pem_file::{self, PemFileError},
     secret::Secret,
 };
@@ -16,6 +17,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::{
     error::Error,
     fmt::Display,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -41,6 +43,10 @@ pub(super) enum Use {
         certificate: PathBuf,
         private_key: SecretSource,
     },
+    /// A file that the service writes.
+    State(PathBuf),
+    /// The folder of the key ring.
+    Keys(PathBuf),
 }
 
 /// What can be said of a [`Use`] that is not wrong.
@@ -71,6 +77,8 @@ impl Use {
                 certificate,
                 private_key,
             } => client_key_pair(certificate, private_key),
+            Self::State(path) => guarded(path, file_rule::judge_state(path)),
+            Self::Keys(folder) => guarded(folder, file_rule::judge_key_folder(folder)),
         }
     }
 }
@@ -82,12 +90,13 @@ enum Seen {
 }
 
 fn secret(source: &SecretSource) -> Result<Seen, Fault> {
-    match source.read_with(credentials_directory().as_deref()) {
+    match source.read() {
         Ok(secret) => Ok(Seen::Content(secret)),
         // The operator's shell has neither the unit's credentials nor its environment.
         Err(error @ (SecretError::NoCredentials(_) | SecretError::NoVariable(_))) => {
             Ok(Seen::Nothing(error.to_string()))
         }
+        Err(SecretError::Exposed(exposure)) => Err(exposed(&exposure)),
         Err(error) => Err(Fault::new(with_causes(&error))),
     }
 }
@@ -181,11 +190,34 @@ fn pair(
     }
 }
 
+/// The answer of the rule about what is at `path`.
+fn guarded(path: &Path, judged: Result<(), FileError>) -> Result<Finding, Fault> {
+    let path = path.display();
+    match judged {
+        Ok(()) => Ok(Finding::Sound),
+        // The service's folders are closed to an operator who is not root.
+        Err(FileError::Io(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Ok(Finding::Unseen(format!("{path}: {error}")))
+        }
+        Err(FileError::Io(error)) => Err(Fault::new(format!("{path} cannot be used: {error}"))),
+        Err(FileError::NotAFile) => Err(Fault::new(format!("{path} is not a file"))),
+        Err(FileError::Link) => {
+            Err(Fault::new(format!("{path} is a symbolic link")).cure("name the file itself"))
+        }
+        Err(FileError::Exposed(exposure)) => Err(exposed(&exposure)),
+    }
+}
+
+fn exposed(exposure: &Exposure) -> Fault {
+    Fault::new(exposure.what()).cure(exposure.cure())
+}
+
 fn unusable(path: &Path, what: &str, error: PemFileError) -> Fault {
     let path = path.display();
     match error {
         PemFileError::Io(error) => Fault::new(format!("cannot read {path}: {error}")),
         PemFileError::NotAFile => Fault::new(format!("{path} is not a file")),
+        PemFileError::Exposed(exposure) => exposed(&exposure),
         PemFileError::TooLong => Fault::new(format!("{path} is longer than 4 MiB")),
         PemFileError::Empty => Fault::new(format!("{path} holds no {what}"))
             .cure("a PEM file, beginning with -----BEGIN"),

@@ -1,5 +1,6 @@
 //! Loading: from a file or its text to a `Config` or the list of its mistakes.
 use super::{Config, Mistakes, reading::Reading, section::Section};
+use crate::file_rule::{FileError, judge_trusted};
 use std::{
     fs::File,
     io::{self, Read},
@@ -83,20 +84,24 @@ fn read_file(path: &Path) -> Result<(String, String), Mistakes> {
     let name = path.display().to_string();
     match read_text(path) {
         Ok(text) => Ok((name, text)),
-        Err(error) => Err(Mistakes::unreadable(&name, &error)),
+        Err(FileError::Io(error)) => Err(Mistakes::of_file(
+            &name,
+            format!("the configuration cannot be read: {error}"),
+        )),
+        Err(error) => Err(Mistakes::of_file(
+            &name,
+            format!("the configuration is not safe: {error}"),
+        )),
     }
 }
 
-fn read_text(path: &Path) -> io::Result<String> {
+fn read_text(path: &Path) -> Result<String, FileError> {
     let mut text = String::new();
-    let read = File::open(path)?
-        .take(MAX_BYTES + 1)
-        .read_to_string(&mut text)?;
+    let file = File::open(path)?;
+    judge_trusted(path, &file)?;
+    let read = file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
     match read as u64 > MAX_BYTES {
-        true => Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "longer than 1 MiB",
-        )),
+        true => Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 1 MiB").into()),
         false => Ok(text),
     }
 }

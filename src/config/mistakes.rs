@@ -1,6 +1,6 @@
 //! `Mistakes`: everything that is wrong with one configuration file, shown to its author.
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use std::{fmt, io, ops::Range};
+use std::{fmt, ops::Range};
 
 /// All mistakes of a configuration file. `Display` shows each with file, line and column,
 /// the line itself, a caret under the exact place and what to write instead.
@@ -40,11 +40,11 @@ impl Mistakes {
         }
     }
 
-    /// A file that could not even be read.
-    pub(super) fn unreadable(file_name: &str, error: &io::Error) -> Self {
+    /// A file that is not read at all, for the reason `what`.
+    pub(super) fn of_file(file_name: &str, what: String) -> Self {
         let mistake = Mistake {
             place: None,
-            what: format!("the configuration cannot be read: {error}"),
+            what,
             cure: None,
         };
         Self::new(file_name, "", &[], vec![mistake])

@@ -5,13 +5,14 @@ use super::{
     section::{SECRET_FORMS, Section},
     values::{path, string},
 };
-use crate::secret::Secret;
+use crate::{
+    file_rule::{self, Exposure, FileError},
+    secret::Secret,
+};
 use std::{
     env::VarError,
     fmt,
-    fs::{self, File},
     io::{self, Read},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 /// The place of a secret, as config.toml names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
-    /// `{ file = "…" }`: a file that nobody but its owner may read.
+    /// `{ file = "…" }`: a file that only we and root may read.
     File(PathBuf),
     /// `{ credential = "…" }`: a systemd credential of the unit (`LoadCredential=`).
     Credential(String),
@@ -48,14 +49,9 @@ pub enum SecretError {
     /// A folder, a device or a pipe.
     #[error("{} is not a file", .0.display())]
     NotAFile(PathBuf),
-    /// Group or others have rights on the file.
-    #[error("{} is open to others (mode {mode:03o}): chmod 600 {}", path.display(), path.display())]
-    OpenToOthers {
-        /// Which file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// Others may read or change the file.
+    #[error(transparent)]
+    Exposed(#[from] Exposure),
     /// More than 64 KiB.
     #[error("{0} is longer than 64 KiB")]
     TooLong(SecretSource),
@@ -73,7 +69,7 @@ impl SecretSource {
     /// # Errors
     /// Missing, unreadable, open to others, too long, empty, or not text.
     pub fn read(&self) -> Result<Secret, SecretError> {
-        self.read_with(credentials_directory().as_deref())
+        self.read_with(file_rule::credentials_folder().as_deref())
     }
 
     /// Reads it, with systemd credentials from `credentials`.
@@ -157,28 +153,17 @@ impl SecretSource {
     }
 }
 
-/// Where systemd put the credentials of this unit.
-pub(super) fn credentials_directory() -> Option<PathBuf> {
-    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
-}
-
 fn read_file(path: &Path, credentials: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let unreadable = |source| SecretError::Unreadable {
         path: path.to_owned(),
         source,
     };
-    // Asked before opening: opening a pipe would wait for its writer.
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(SecretError::NotAFile(path.to_owned()));
-    }
-    let file = File::open(path).map_err(unreadable)?;
-    let mode = file.metadata().map_err(unreadable)?.mode() & 0o777;
-    // systemd guards its folder itself, and its modes differ between versions.
-    let guarded = credentials.is_some_and(|folder| path.starts_with(folder));
-    if mode & 0o077 != 0 && !guarded {
-        let path = path.to_owned();
-        return Err(SecretError::OpenToOthers { path, mode });
-    }
+    let opened = file_rule::open_secret_beside(path, credentials);
+    let file = opened.map_err(|error| match error {
+        FileError::Io(source) => unreadable(source),
+        FileError::NotAFile | FileError::Link => SecretError::NotAFile(path.to_owned()),
+        FileError::Exposed(exposure) => SecretError::Exposed(exposure),
+    })?;
     // Room for all of it: a growing buffer would leave copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LENGTH + 1));
     let mut bounded = file.take(MAX_LENGTH as u64 + 1);

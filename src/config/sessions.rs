@@ -1,6 +1,7 @@
 //! `[sessions]`: how long a sign-in lasts, and where it is kept.
 use super::{
     fault::Fault,
+    files::Use,
     section::Section,
     units::duration,
     values::{choice, except, path, string},
@@ -71,13 +72,15 @@ impl Sessions {
             let fault = Fault::new("longer than `max_lifetime`, which is 12h unless it is set");
             return section.fault("lifetime", fault.cure("lower it, or raise `max_lifetime`"));
         }
+        let keys = section.resolve(keys?);
+        section.uses("keys", Use::Keys(keys.clone()));
         Some(Self {
             store: store?,
             lifetime,
             max_lifetime,
             idle: idle?,
             local_ttl: local_ttl?,
-            keys: section.resolve(keys?),
+            keys,
         })
     }
 }
@@ -91,7 +94,10 @@ fn store(section: &mut Section<'_>) -> Option<Store> {
     let path = section.resolve(path?);
     Some(match kind? {
         Kind::Memory => Store::Memory,
-        Kind::Embedded => Store::Embedded { path },
+        Kind::Embedded => {
+            section.uses("path", Use::State(path.clone()));
+            Store::Embedded { path }
+        }
     })
 }
 

@@ -1,9 +1,10 @@
 //! The key ring's folder: reads its files, writes the first.
 use super::{KEY_LENGTH, MAX_KEYS, SealError};
+use crate::file_rule::{FileError, judge_folder, open_secret};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
 };
 use zeroize::Zeroizing;
@@ -31,15 +32,7 @@ fn prepare(folder: &Path) -> Result<(), SealError> {
         .mode(0o700)
         .create(folder)
         .map_err(io_error(folder))?;
-    let permissions = fs::metadata(folder)
-        .map_err(io_error(folder))?
-        .permissions();
-    if permissions.mode() & 0o022 != 0 {
-        return Err(SealError::ExposedFolder {
-            path: folder.to_owned(),
-        });
-    }
-    Ok(())
+    judge_folder(folder).map_err(file_error(folder))
 }
 
 fn read(folder: &Path) -> Result<Vec<KeyFile>, SealError> {
@@ -65,13 +58,7 @@ fn read_key(path: &Path) -> Result<KeyFile, SealError> {
     let id = id_of(path).ok_or_else(|| SealError::Name {
         path: path.to_owned(),
     })?;
-    let file = File::open(path).map_err(io_error(path))?;
-    let permissions = file.metadata().map_err(io_error(path))?.permissions();
-    if permissions.mode() & 0o077 != 0 {
-        return Err(SealError::ExposedKey {
-            path: path.to_owned(),
-        });
-    }
+    let file = open_secret(path).map_err(file_error(path))?;
     // One byte more than a key has, so that a longer file is noticed and never read whole.
     let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_LENGTH + 1));
     file.take(KEY_LENGTH as u64 + 1)
@@ -131,4 +118,13 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> SealError {
     let path = path.to_owned();
     move |source| SealError::Io { path, source }
+}
+
+fn file_error(path: &Path) -> impl FnOnce(FileError) -> SealError {
+    let path = path.to_owned();
+    move |error| match error {
+        FileError::Io(source) => SealError::Io { path, source },
+        FileError::Exposed(exposure) => SealError::Exposed(exposure),
+        FileError::NotAFile | FileError::Link => SealError::NotAFile { path },
+    }
 }

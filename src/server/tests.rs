@@ -6,7 +6,7 @@ use crate::{
 };
 use http_body_util::Full;
 use hyper::service::service_fn;
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 /// Answers everything with nothing.
 struct Empty;
@@ -25,7 +25,9 @@ impl Application for Empty {
 async fn two_workers(folder: &Path, listener: TcpListener) -> Arc<Server> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(folder.join("server.crt"), made.cert.pem()).unwrap();
-    fs::write(folder.join("server.key"), made.signing_key.serialize_pem()).unwrap();
+    let key = folder.join("server.key");
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
     let text = "[listen]\npublic_url = 'https://localhost'\nworkers = 2\n\
                 [tls]\ncertificate = 'server.crt'\nprivate_key = 'server.key'\n\
                 [sql_node]\nurl = 'http://127.0.0.1:9090'\n\

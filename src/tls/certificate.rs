@@ -24,7 +24,10 @@ pub struct Certificate {
 /// What tells a replaced file from the one that was read. Following links, so that swapped
 /// symbolic links (Kubernetes, ACME clients) are noticed too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp([Option<(u64, u64, i64, i64)>; 2]);
+struct Stamp([Option<Seen>; 2]);
+
+/// A changed mode or owner shows in the time of the last change (`ctime`) alone.
+type Seen = (u64, u64, [(i64, i64); 2]);
 
 impl Certificate {
     /// Reads the PEM files and proves that they belong together.
@@ -75,7 +78,9 @@ impl Stamp {
     fn of(chain: &Path, key: &Path) -> Self {
         Self([chain, key].map(|path| {
             let file = fs::metadata(path).ok()?;
-            Some((file.ino(), file.len(), file.mtime(), file.mtime_nsec()))
+            let written = (file.mtime(), file.mtime_nsec());
+            let changed = (file.ctime(), file.ctime_nsec());
+            Some((file.ino(), file.len(), [written, changed]))
         }))
     }
 }
@@ -91,11 +96,18 @@ fn certified_key(chain: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn write_pair(folder: &Path, name: &str) {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         fs::write(folder.join("server.crt"), made.cert.pem()).unwrap();
-        fs::write(folder.join("server.key"), made.signing_key.serialize_pem()).unwrap();
+        let key = folder.join("server.key");
+        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        set_mode(&key, 0o600);
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     }
 
     #[test]
@@ -117,6 +129,35 @@ mod tests {
         write_pair(folder.path(), "a-second-and-longer-name");
         assert!(certificate.refresh().unwrap());
         assert_ne!(certificate.current.read().unwrap().cert, first);
+    }
+
+    #[test]
+    fn a_replaced_key_that_others_may_read_leaves_the_old_pair_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let (chain, key) = (
+            folder.path().join("server.crt"),
+            folder.path().join("server.key"),
+        );
+        write_pair(folder.path(), "first");
+        let certificate = Certificate::open(&chain, &key).unwrap();
+        let first = certificate.current.read().unwrap().cert.clone();
+
+        write_pair(folder.path(), "a-second-and-longer-name");
+        set_mode(&key, 0o644);
+        let error = chain_of(&certificate.refresh().unwrap_err());
+        assert!(error.contains("chmod 600"), "{error}");
+        assert_eq!(certificate.current.read().unwrap().cert, first);
+
+        set_mode(&key, 0o600);
+        assert!(certificate.refresh().unwrap(), "its mode alone has changed");
+        assert_ne!(certificate.current.read().unwrap().cert, first);
+    }
+
+    fn chain_of(error: &dyn std::error::Error) -> String {
+        std::iter::successors(Some(error), |error| error.source())
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": ")
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::TcpStream,
-    os::unix::net::UnixDatagram,
+    os::unix::{fs::PermissionsExt, net::UnixDatagram},
     process::{Command, Output},
     time::Duration,
 };
@@ -112,6 +112,39 @@ async fn a_certificate_or_secret_that_is_missing_is_exit_code_78_as_check_says()
             .args(["check", "--config"])
             .arg(site.file("config.toml"));
         assert_eq!(check.output().unwrap().status.code(), Some(78), "{missing}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_others_may_read_or_change_is_exit_code_78_as_check_says() {
+    for (exposed, mode) in [
+        ("sidecar.key", 0o644),
+        ("client-secret", 0o604),
+        ("sidecar.crt", 0o646),
+        ("config.toml", 0o606),
+        ("state", 0o777),
+        ("state/sessions.redb", 0o644),
+        ("state/keys", 0o703),
+        ("state/keys/00000001.key", 0o644),
+    ] {
+        let site = Site::without_processes("web-rs256", &[]).await;
+        let mut sidecar = start(&site, None);
+        sidecar.line(|line| line.starts_with("listening on"));
+        assert_eq!(sidecar.stop().code(), Some(0));
+        let file = site.file(exposed);
+        fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        let path = file.to_str().unwrap();
+        let mut sidecar = start(&site, None);
+        sidecar.line(|line| line.contains(path) && line.contains("chmod "));
+        assert_eq!(sidecar.wait().code(), Some(78), "{exposed}");
+        let mut check = Command::new(SIDECAR);
+        check
+            .args(["check", "--config"])
+            .arg(site.file("config.toml"));
+        let checked = check.output().unwrap();
+        let said = String::from_utf8_lossy(&checked.stdout);
+        assert_eq!(checked.status.code(), Some(78), "{exposed}: {said}");
+        assert!(said.contains(path) && said.contains("chmod "), "{said}");
     }
 }
 

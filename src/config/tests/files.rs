@@ -93,14 +93,9 @@ fn each_file_is_blamed_at_its_own_key() {
 #[test]
 fn a_secret_file_is_for_its_owner_alone() {
     let folder = folder();
-    write(&folder, "secret", "hunter2\n", 0o640);
+    write(&folder, "secret", "hunter2\n", 0o644);
     let account = "[[account]]\nname = 'a'\nusername = 'a'\npassword = { file = 'secret' }";
-    assert_refused(
-        &folder,
-        account,
-        "9:12",
-        "is open to others (mode 640): chmod 600",
-    );
+    assert_refused(&folder, account, "9:12", "is open to others (mode 644)");
     write(&folder, "secret", "hunter2\n", 0o600);
     assert!(check(&folder, account).is_ok());
 }
@@ -159,16 +154,13 @@ fn a_secret_is_text_of_bounded_length() {
 #[test]
 fn a_credential_may_have_the_mode_that_systemd_gave_it() {
     let folder = TempDir::new().unwrap();
-    write(&folder, "a", "hunter2", 0o440);
+    write(&folder, "a", "hunter2", 0o444);
     let credential = SecretSource::Credential("a".to_owned());
     let secret = credential.read_with(Some(folder.path())).unwrap();
     assert_eq!(secret.expose(), "hunter2");
     let file = SecretSource::File(folder.path().join("a"));
     assert!(file.read_with(Some(folder.path())).is_ok());
-    assert!(matches!(
-        file.read_with(None),
-        Err(SecretError::OpenToOthers { .. })
-    ));
+    assert!(matches!(file.read_with(None), Err(SecretError::Exposed(_))));
     assert!(matches!(
         credential.read_with(None),
         Err(SecretError::NoCredentials(_))

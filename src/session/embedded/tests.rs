@@ -23,6 +23,12 @@ fn file(folder: &TempDir) -> PathBuf {
     folder.path().join("state/sessions.redb")
 }
 
+/// As private as the rule demands.
+fn write(folder: &TempDir, contents: &[u8]) {
+    fs::write(file(folder), contents).unwrap();
+    fs::set_permissions(file(folder), PermissionsExt::from_mode(0o600)).unwrap();
+}
+
 /// Why the file in `folder` is refused.
 async fn refusal(folder: &TempDir) -> SessionError {
     match open_in(folder).await {
@@ -118,7 +124,7 @@ async fn a_file_of_another_kind_is_refused_and_left_alone() {
         b"[sessions]\nstore = \"embedded\"\n",
         &[0; 100_000],
     ] {
-        fs::write(file(&folder), contents).unwrap();
+        write(&folder, contents);
         let error = refusal(&folder).await;
         assert!(
             matches!(error, SessionError::File(StoreFileError::Damaged { .. })),
@@ -184,6 +190,7 @@ async fn another_programs_database_or_another_format_is_refused() {
             .unwrap();
         transaction.commit().unwrap();
         drop(database);
+        fs::set_permissions(file(&folder), PermissionsExt::from_mode(0o600)).unwrap();
 
         let error = refusal(&folder).await;
         assert!(
@@ -226,19 +233,39 @@ async fn a_damaged_file_is_refused_wherever_the_damage_is() {
     ] {
         let mut damaged = whole.clone();
         damaged[damage].fill(0xa5);
-        fs::write(file(&folder), &damaged).unwrap();
+        write(&folder, &damaged);
         let error = refusal(&folder).await;
         assert!(
             matches!(error, SessionError::File(StoreFileError::Damaged { .. })),
             "{name}: {error}"
         );
     }
-    fs::write(file(&folder), &whole[..whole.len() / 3]).unwrap();
+    write(&folder, &whole[..whole.len() / 3]);
     let error = refusal(&folder).await;
     assert!(
         matches!(error, SessionError::File(StoreFileError::Damaged { .. })),
         "cut short: {error}"
     );
+}
+
+#[tokio::test]
+async fn a_link_or_a_file_of_others_in_its_place_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("state")).unwrap();
+    let target = folder.path().join("target");
+    fs::write(&target, "precious").unwrap();
+    std::os::unix::fs::symlink(&target, file(&folder)).unwrap();
+    for is_link in [true, false] {
+        let error = refusal(&folder).await;
+        let is_unsafe = matches!(error, SessionError::File(StoreFileError::Unsafe { .. }));
+        assert!(is_unsafe, "{error}");
+        if is_link {
+            fs::remove_file(file(&folder)).unwrap();
+            write(&folder, b"");
+            fs::set_permissions(file(&folder), PermissionsExt::from_mode(0o606)).unwrap();
+        }
+    }
+    assert_eq!(fs::read(&target).unwrap(), b"precious");
 }
 
 #[tokio::test]
