@@ -40,6 +40,7 @@ mod token_form;
 mod trust;
 mod units;
 mod values;
+mod warning;
 
 pub use account::Account;
 pub use admin::{Admin, AdminAddress};
@@ -52,7 +53,7 @@ pub use client_auth::{AssertionAudience, AuthMethod, ClientAuth};
 pub use grant::Grant;
 pub use limits::Limits;
 pub use listen::Listen;
-pub use load::Checked;
+pub use load::{Checked, Loaded};
 pub use log::{Log, LogFormat};
 pub use mistakes::Mistakes;
 pub use pass_through::PassThrough;
@@ -65,6 +66,7 @@ pub use sso::Sso;
 pub use tls::{Tls, TlsVersion};
 pub use token_form::{AccessTokens, TokenForm};
 pub use trust::Trust;
+pub use warning::Warning;
 
 use applications::Applications;
 use callback::Ground;
@@ -191,6 +193,7 @@ impl Access {
         let providers = root.sections("provider", |section| Provider::read(section, &mut known));
         let referred = Referred {
             providers: &known.names,
+            username_claims: &known.username_claims,
             accounts: &names,
             mode,
         };

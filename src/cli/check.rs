@@ -25,6 +25,9 @@ pub const BAD_CONFIGURATION: u8 = 78;
 
 fn report(path: &Path, checked: &Checked, out: &mut impl Write) -> io::Result<()> {
     let config = &checked.config;
+    for warning in &checked.warnings {
+        writeln!(out, "{}\n", warning.shown())?;
+    }
     writeln!(out, "{}: ok", path.display())?;
     line(out, "listens on", joined(&config.listen.addresses))?;
     line(out, "known as", origin(&config.listen.public_url))?;
@@ -131,6 +134,17 @@ sessions.store = 'memory'
   admin       127.0.0.1:9901
 "
         );
+    }
+
+    #[test]
+    fn a_warning_stands_before_the_summary_and_changes_no_exit_code() {
+        let (code, shown) = checked(&format!(
+            "{GOOD}[[provider]]\nname = 'corp'\nclient_id = 'a'\nissuer = 'https://idp.example.com'\n\
+             [[grant]]\nusers = ['alice']\n"
+        ));
+        assert_eq!(code, 0, "{shown}");
+        assert!(shown.starts_with("warning: `grant.users`"), "{shown}");
+        assert!(shown.contains("config.toml: ok\n"), "{shown}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub fn explain(
     now: SystemTime,
 ) -> u8 {
     let config = match Config::load(&order.config.path) {
-        Ok(config) => config,
+        Ok(loaded) => loaded.config,
         Err(mistakes) => {
             drop(write!(io::stderr(), "{mistakes}"));
             return BAD_CONFIGURATION;

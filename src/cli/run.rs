@@ -2,7 +2,7 @@
 use super::check::BAD_CONFIGURATION;
 use crate::{
     app::{App, StartError},
-    config::Config,
+    config::{Config, Loaded},
     telemetry::{Telemetry, chain},
 };
 use sd_notify::NotifyState;
@@ -28,8 +28,8 @@ const LAST_THREADS: Duration = Duration::from_secs(5);
 /// accepts; everything else goes to standard error. Returns the exit code: 0 after a clean
 /// stop, 78 for a bad configuration or a file of it that cannot be used, 1 for anything else.
 pub fn run(path: &Path, out: &mut impl Write) -> u8 {
-    let config = match Config::load(path) {
-        Ok(config) => config,
+    let Loaded { config, warnings } = match Config::load(path) {
+        Ok(loaded) => loaded,
         Err(mistakes) => {
             drop(write!(io::stderr(), "{mistakes}"));
             return BAD_CONFIGURATION;
@@ -37,6 +37,9 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
     };
     let telemetry = Telemetry::new(config.log, io::stderr());
     telemetry.install();
+    for warning in &warnings {
+        warn!("{}", warning.line());
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(control_threads())
         .thread_name("control")

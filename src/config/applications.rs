@@ -16,6 +16,8 @@ pub(super) struct Application {
 #[derive(Debug, Default)]
 pub(super) struct Applications {
     pub(super) names: Vec<String>,
+    /// Name and `username_claim` of each.
+    pub(super) username_claims: Vec<(String, String)>,
     known: Vec<Application>,
 }
 

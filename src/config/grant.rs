@@ -26,6 +26,8 @@ pub struct Grant {
 /// What grants refer to; `None` where that could not be read.
 pub(super) struct Referred<'a> {
     pub(super) providers: &'a [String],
+    /// Name and `username_claim` of each provider.
+    pub(super) username_claims: &'a [(String, String)],
     pub(super) accounts: &'a [String],
     pub(super) mode: Option<CredentialMode>,
 }
@@ -37,6 +39,9 @@ impl Grant {
         let users = section.list("users", "[]", string(text));
         let databases = section.list("databases", "[]", string(pattern));
         let account = section.reference("account", referred.accounts);
+        if let (Some(provider), Some([_, ..])) = (&provider, users.as_deref()) {
+            warn_of_editable(section, provider.as_deref(), referred.username_claims);
+        }
         Some(Self {
             provider: provider?,
             groups: groups?,
@@ -46,6 +51,44 @@ impl Grant {
         })
     }
 }
+
+/// A user name that people give themselves lets whoever takes another's name take the grant, too.
+fn warn_of_editable(
+    section: &mut Section<'_>,
+    provider: Option<&str>,
+    username_claims: &[(String, String)],
+) {
+    let mut ours = username_claims
+        .iter()
+        .filter(|(name, _)| provider.is_none_or(|provider| provider == name));
+    let Some((name, claim)) = ours.find(|(_, claim)| EDITABLE.contains(&claim.as_str())) else {
+        return;
+    };
+    let fault = Fault::new(format!(
+        "at many providers people can change their own `{claim}`, which is the user name of \
+         provider {name}"
+    ));
+    section.warn(
+        "users",
+        fault.cure("grant to `groups`, or set `username_claim` to what the provider alone decides, such as \"sub\""),
+    );
+}
+
+/// Claims of OpenID Connect Core section 5.1 that are the person's own to edit, in the usual account
+/// page; section 5.7 forbids to take one for an identity. Not `email`, which only counts where the
+/// provider has verified it.
+const EDITABLE: [&str; 10] = [
+    "preferred_username",
+    "nickname",
+    "name",
+    "given_name",
+    "middle_name",
+    "family_name",
+    "profile",
+    "picture",
+    "website",
+    "phone_number",
+];
 
 /// Whether `account` goes together with how Ocient tokens are obtained.
 fn suited(

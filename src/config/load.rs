@@ -1,5 +1,5 @@
 //! Loading: from a file or its text to a `Config` or the list of its mistakes.
-use super::{Config, Mistakes, reading::Reading, section::Section};
+use super::{Config, Mistakes, reading::Reading, section::Section, warning::Warning};
 use crate::file_rule::{FileError, judge_trusted};
 use std::{
     fs::File,
@@ -8,6 +8,15 @@ use std::{
 };
 use toml::de::DeTable;
 
+/// A configuration that was read, and nothing that it names.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What was read.
+    pub config: Config,
+    /// What is legal and surely not meant.
+    pub warnings: Vec<Warning>,
+}
+
 /// A configuration whose files and secrets were looked at too.
 #[derive(Debug)]
 pub struct Checked {
@@ -15,6 +24,8 @@ pub struct Checked {
     pub config: Config,
     /// What only the service itself can look at, such as its credentials.
     pub notes: Vec<String>,
+    /// What is legal and surely not meant.
+    pub warnings: Vec<Warning>,
 }
 
 impl Config {
@@ -22,9 +33,9 @@ impl Config {
     ///
     /// # Errors
     /// Every mistake of the file.
-    pub fn load(path: &Path) -> Result<Self, Mistakes> {
+    pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
         let (name, text) = read_file(path)?;
-        Self::from_toml(&text, &name, folder_of(path))
+        Draft::read(&text, folder_of(path)).finish(&name)
     }
 
     /// Reads `text`, calls it `file_name` in mistakes, and begins relative paths at `folder`.
@@ -32,7 +43,8 @@ impl Config {
     /// # Errors
     /// Every mistake of the text.
     pub fn from_toml(text: &str, file_name: &str, folder: &Path) -> Result<Self, Mistakes> {
-        Draft::read(text, folder).finish(file_name)
+        let loaded = Draft::read(text, folder).finish(file_name)?;
+        Ok(loaded.config)
     }
 
     /// Reads the file at `path`, and looks at the files and secrets it names: without
@@ -44,8 +56,12 @@ impl Config {
         let (name, text) = read_file(path)?;
         let mut draft = Draft::read(&text, folder_of(path));
         let notes = draft.reading.look();
-        let config = draft.finish(&name)?;
-        Ok(Checked { config, notes })
+        let Loaded { config, warnings } = draft.finish(&name)?;
+        Ok(Checked {
+            config,
+            notes,
+            warnings,
+        })
     }
 }
 
@@ -70,9 +86,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn finish(self, file_name: &str) -> Result<Config, Mistakes> {
+    fn finish(self, file_name: &str) -> Result<Loaded, Mistakes> {
         match self.config {
-            Some(config) if self.syntax.is_empty() && self.reading.is_clean() => Ok(config),
+            Some(config) if self.syntax.is_empty() && self.reading.is_clean() => Ok(Loaded {
+                config,
+                warnings: self.reading.into_warnings(file_name, self.text),
+            }),
             _ => Err(self
                 .reading
                 .into_mistakes(file_name, self.text, &self.syntax)),

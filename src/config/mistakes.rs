@@ -1,4 +1,5 @@
 //! `Mistakes`: everything that is wrong with one configuration file, shown to its author.
+use super::{fault::Fault, warning::Warning};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use std::{fmt, ops::Range};
 
@@ -22,6 +23,17 @@ pub(super) struct Mistake {
     pub(super) place: Option<Range<usize>>,
     pub(super) what: String,
     pub(super) cure: Option<String>,
+}
+
+impl Mistake {
+    /// A fault of the value at `place`, of the key `name`.
+    pub(super) fn at(place: Range<usize>, name: &str, fault: Fault) -> Self {
+        Self {
+            place: Some(place),
+            what: format!("`{name}`: {}", fault.what),
+            cure: fault.cure,
+        }
+    }
 }
 
 impl Mistakes {
@@ -55,8 +67,28 @@ impl Mistakes {
         self.list.len()
     }
 
-    fn render(&self, mistake: &Mistake) -> String {
-        let title = Level::ERROR.primary_title(mistake.what.as_str());
+    /// As many as are shown, for a file that has only these: they hinder nobody.
+    pub(super) fn into_warnings(self) -> Vec<Warning> {
+        let warning = |mistake: &Mistake| {
+            let place = mistake.place.as_ref().map_or(0, |place| place.start);
+            let (number, line) = self.line_at(place);
+            let column = self.masked[line.start..place].chars().count() + 1;
+            let cure = mistake.cure.as_deref().map(|cure| format!("; {cure}"));
+            Warning {
+                shown: self.render(Level::WARNING, mistake),
+                line: format!(
+                    "{}:{number}:{column}: {}{}",
+                    self.file_name,
+                    mistake.what,
+                    cure.unwrap_or_default()
+                ),
+            }
+        };
+        self.list.iter().take(SHOWN).map(warning).collect()
+    }
+
+    fn render(&self, level: Level<'_>, mistake: &Mistake) -> String {
+        let title = level.primary_title(mistake.what.as_str());
         let group = match &mistake.place {
             Some(place) => title.element(self.snippet(place)),
             None => title.element(Origin::path(self.file_name.as_str())),
@@ -90,7 +122,7 @@ impl std::error::Error for Mistakes {}
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for mistake in self.list.iter().take(SHOWN) {
-            writeln!(f, "{}\n", self.render(mistake))?;
+            writeln!(f, "{}\n", self.render(Level::ERROR, mistake))?;
         }
         match self.list.len() {
             1 => write!(f, "1 mistake in {}", self.file_name),

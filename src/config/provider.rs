@@ -104,6 +104,9 @@ impl Provider {
         // Off: it would show access tokens to an endpoint that many are not for, and make
         // tokens that prove themselves depend on the provider's answer.
         let userinfo = section.defaulted("userinfo", "false", flag);
+        if let (Some(name), Some(claim)) = (&name, &username_claim) {
+            earlier.username_claims.push((name.clone(), claim.clone()));
+        }
         let (issuer, client_id) = (issuer?, client_id?);
         let application = Application {
             issuer: issuer.clone(),

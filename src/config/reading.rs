@@ -5,6 +5,7 @@ use super::{
     known::{Keys, Unknown},
     mistakes::{Mistake, Mistakes},
     syntax,
+    warning::Warning,
 };
 use std::{
     ops::Range,
@@ -26,6 +27,7 @@ pub(super) struct Reading {
     pub(super) plain: Vec<Range<usize>>,
     mistakes: Vec<Mistake>,
     missing: Vec<Mistake>,
+    warnings: Vec<Mistake>,
     hidden: Vec<Range<usize>>,
     uses: Vec<(Range<usize>, String, Use)>,
 }
@@ -44,11 +46,12 @@ impl Reading {
         if fault.hides_value {
             self.hidden.push(place.clone());
         }
-        self.mistakes.push(Mistake {
-            place: Some(place),
-            what: format!("`{name}`: {}", fault.what),
-            cure: fault.cure,
-        });
+        self.mistakes.push(Mistake::at(place, name, fault));
+    }
+
+    /// Notes that the value at `place`, of the key `name`, is legal and surely not meant.
+    pub(super) fn warning(&mut self, place: Range<usize>, name: &str, fault: Fault) {
+        self.warnings.push(Mistake::at(place, name, fault));
     }
 
     /// Notes that the key `name` has to be added at `place`.
@@ -88,6 +91,11 @@ impl Reading {
             }
         }
         notes
+    }
+
+    /// Everything noted of a file without mistakes.
+    pub(super) fn into_warnings(self, file_name: &str, text: &str) -> Vec<Warning> {
+        Mistakes::new(file_name, text, &self.hidden, self.warnings).into_warnings()
     }
 
     /// Everything noted, for the author of `text`.

@@ -126,6 +126,12 @@ impl<'a> Section<'a> {
         None
     }
 
+    /// Notes that `key` is legal and surely not meant.
+    pub(super) fn warn(&mut self, key: &'static str, fault: Fault) {
+        let place = self.place_of(key);
+        self.reading.warning(place, &joined(&self.path, key), fault);
+    }
+
     /// Notes that `key` is needed.
     pub(super) fn missing<T>(&mut self, key: &'static str) -> Option<T> {
         let cure = match self.table {

@@ -8,6 +8,7 @@ mod secrecy;
 mod shipped;
 mod sign_in;
 mod tokens;
+mod warnings;
 
 use super::{Config, CredentialMode, Flow, Store, TlsVersion};
 use std::path::Path;
