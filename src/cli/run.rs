@@ -35,7 +35,7 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
             return BAD_CONFIGURATION;
         }
     };
-    let telemetry = Telemetry::new(config.log, io::stderr());
+    let telemetry = Telemetry::to_standard_error(config.log);
     telemetry.install();
     for warning in &warnings {
         warn!("{}", warning.line());

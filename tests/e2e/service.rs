@@ -61,6 +61,35 @@ fn the_unit_gives_the_drain_the_time_that_it_takes_by_default() {
     assert!(unit.contains("\nRestartPreventExitStatus=78\n"));
 }
 
+#[test]
+fn the_journal_takes_the_lines_of_more_requests_than_a_core_serves() {
+    let unit = shipped_unit();
+    assert!(unit.contains("\nLogRateLimitIntervalSec=1s\n"));
+    // An access line and an audit line for each of 40,000.
+    assert!(number(&unit, "\nLogRateLimitBurst=") >= 2 * 40_000);
+}
+
+#[tokio::test]
+async fn lines_begin_with_their_severity_where_standard_error_is_the_journal_and_nowhere_else() {
+    let this_pipe = "$(stat -L -c %d:%i /proc/self/fd/2)";
+    for (stream, is_journal) in [(this_pipe, true), ("1:1", false), ("", false)] {
+        let site = Site::without_processes("web-rs256", &[]).await;
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg(format!("JOURNAL_STREAM={stream} exec \"$0\" \"$@\""))
+            .args([SIDECAR, "run", "--config"])
+            .arg(site.file("config.toml"));
+        let mut sidecar = Process::start("sidecar", command, sidecar_log());
+        sidecar.line(|line| line.starts_with("listening on"));
+        sidecar.signal("TERM");
+        let line = sidecar.line(|line| line.contains("\"stopping\""));
+        assert_eq!(line.starts_with("<6>{"), is_journal, "{stream}: {line}");
+        assert_eq!(line.starts_with('{'), !is_journal, "{stream}: {line}");
+        assert_eq!(sidecar.wait().code(), Some(0));
+    }
+}
+
 #[tokio::test]
 async fn systemd_is_told_ready_when_clients_can_connect_and_stopping_before_the_end() {
     let site = Site::without_processes("web-rs256", &[]).await;
