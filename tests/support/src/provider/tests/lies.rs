@@ -6,7 +6,7 @@ use super::*;
 async fn every_lie_in_an_id_token_can_be_seen_in_it() {
     type Look = fn(&Value, &Value) -> bool;
     let site = Site::start();
-    let cases: [(Lie, Look); 21] = [
+    let cases: [(Lie, Look); 22] = [
         (Lie::WrongNonce, |_, claims| claims["nonce"] != NONCE),
         (Lie::MissingNonce, |_, claims| claims.get("nonce").is_none()),
         (Lie::WrongIssuer, |_, claims| {
