@@ -13,6 +13,7 @@ use crate::config::{Log, LogFormat};
 use diagnostics::Diagnostics;
 use severity::Severity;
 use std::{
+    fmt::Display,
     io::{self, Write},
     sync::Arc,
 };
@@ -96,6 +97,16 @@ impl Telemetry {
     pub fn flush(&self) {
         self.writer.flush();
     }
+}
+
+/// Writes `text` to standard error, for a start that fails before there is a log. Where that leads
+/// to the journal, every line of it is an error's.
+pub fn complain(text: impl Display) {
+    let text = match severity::journal_has_standard_error() {
+        true => severity::on_every_line(Severity::Error, &text.to_string()),
+        false => format!("{text}\n"),
+    };
+    drop(io::stderr().write_all(text.as_bytes()));
 }
 
 /// An error with its causes, outermost first. The errors of this crate hold no secret.

@@ -3,7 +3,7 @@ use super::check::BAD_CONFIGURATION;
 use crate::{
     app::{App, StartError},
     config::{Config, Loaded},
-    telemetry::{Telemetry, chain},
+    telemetry::{Telemetry, chain, complain},
 };
 use sd_notify::NotifyState;
 use std::{
@@ -31,7 +31,7 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
     let Loaded { config, warnings } = match Config::load(path) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
-            drop(write!(io::stderr(), "{mistakes}"));
+            complain(mistakes);
             return BAD_CONFIGURATION;
         }
     };

@@ -35,6 +35,14 @@ impl Severity {
     }
 }
 
+/// Returns `text` with the prefix of `severity` before each of its lines.
+pub(super) fn on_every_line(severity: Severity, text: &str) -> String {
+    let prefix = String::from_utf8_lossy(severity.prefix());
+    text.lines()
+        .map(|line| format!("{prefix}{line}\n"))
+        .collect()
+}
+
 /// Returns whether standard error leads to the journal: whether it still is what systemd made it,
 /// and was not redirected since (systemd.exec(5), `$JOURNAL_STREAM`).
 pub(super) fn journal_has_standard_error() -> bool {
@@ -70,6 +78,12 @@ mod tests {
         ] {
             assert_eq!(is_stream(stream, 8, 1234), is_journal, "{stream:?}");
         }
+    }
+
+    #[test]
+    fn every_line_of_a_long_complaint_has_its_severity() {
+        let text = on_every_line(Severity::Error, "error: a\n  |\n\n1 mistake");
+        assert_eq!(text, "<3>error: a\n<3>  |\n<3>\n<3>1 mistake\n");
     }
 
     #[test]

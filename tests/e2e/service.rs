@@ -74,13 +74,24 @@ async fn lines_begin_with_their_severity_where_standard_error_is_the_journal_and
     let this_pipe = "$(stat -L -c %d:%i /proc/self/fd/2)";
     for (stream, is_journal) in [(this_pipe, true), ("1:1", false), ("", false)] {
         let site = Site::without_processes("web-rs256", &[]).await;
-        let mut command = Command::new("sh");
-        command
-            .arg("-c")
-            .arg(format!("JOURNAL_STREAM={stream} exec \"$0\" \"$@\""))
-            .args([SIDECAR, "run", "--config"])
-            .arg(site.file("config.toml"));
-        let mut sidecar = Process::start("sidecar", command, sidecar_log());
+        let path = site.file("config.toml");
+        let good = fs::read_to_string(&path).unwrap();
+        let start = |config: &str| {
+            fs::write(&path, config).unwrap();
+            let mut command = Command::new("sh");
+            command
+                .arg("-c")
+                .arg(format!("JOURNAL_STREAM={stream} exec \"$0\" \"$@\""))
+                .args([SIDECAR, "run", "--config"])
+                .arg(&path);
+            Process::start("sidecar", command, sidecar_log())
+        };
+        let mut mistaken = start(&good.replace("drain_min", "drain_mni"));
+        let line = mistaken.line(|line| line.contains("did you mean"));
+        assert_eq!(line.starts_with("<3> "), is_journal, "{stream}: {line}");
+        assert_eq!(mistaken.wait().code(), Some(78));
+
+        let mut sidecar = start(&good);
         sidecar.line(|line| line.starts_with("listening on"));
         sidecar.signal("TERM");
         let line = sidecar.line(|line| line.contains("\"stopping\""));
@@ -175,6 +186,19 @@ async fn a_file_that_others_may_read_or_change_is_exit_code_78_as_check_says() {
         assert_eq!(checked.status.code(), Some(78), "{exposed}: {said}");
         assert!(said.contains(path) && said.contains("chmod "), "{said}");
     }
+}
+
+#[tokio::test]
+async fn run_logs_what_check_warns_of() {
+    let site = Site::without_processes("web-rs256", &[]).await;
+    let path = site.file("config.toml");
+    let good = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{good}\n[[grant]]\nusers = [\"alice\"]\n")).unwrap();
+    let mut sidecar = start(&site, None);
+    let line = sidecar.line(|line| line.contains("`grant.users`: "));
+    assert!(line.contains("\"level\":\"WARN\""), "{line}");
+    sidecar.line(|line| line.starts_with("listening on"));
+    assert_eq!(sidecar.stop().code(), Some(0));
 }
 
 #[tokio::test]
