@@ -27,6 +27,7 @@ mod latest;
 mod metadata;
 #[cfg(test)]
 mod mint;
+mod oddities;
 mod owner;
 mod provider;
 mod pushed;

@@ -25,8 +25,12 @@ impl Remote {
         if !is_utf8_json(&answer) {
             return Err(self.nonsense("its metadata does not come as application/json in UTF-8"));
         }
-        let mut metadata = Metadata::parse(answer.body(), &self.config.issuer)
-            .map_err(|error| self.nonsense(error))?;
+        let mut metadata =
+            Metadata::parse(answer.body(), &self.config).map_err(|error| self.nonsense(error))?;
+        if !metadata.oddities.is_empty() {
+            let (provider, members) = (&*self.config.name, metadata.oddities.join(", "));
+            tracing::warn!(provider, members, "metadata members cannot be used");
+        }
         if self.config.userinfo && metadata.userinfo_endpoint.is_none() {
             let provider = &*self.config.name;
             tracing::warn!(provider, "userinfo is on, but the provider has none");

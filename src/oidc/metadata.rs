@@ -1,6 +1,7 @@
 //! The provider's metadata (OpenID Connect Discovery 1.0): parsed, and checked against the
 //! configuration.
-use super::json;
+use super::{json, oddities};
+use crate::config;
 use openidconnect::{
     AuthUrl, EndSessionUrl, IntrospectionUrl, JsonWebKeySetUrl, RevocationUrl, TokenUrl,
     UserInfoUrl,
@@ -35,6 +36,9 @@ pub(super) struct Metadata {
     /// RFC 9207 section 3.
     #[serde(default)]
     pub(super) authorization_response_iss_parameter_supported: bool,
+    /// The names of optional members that could not be used.
+    #[serde(skip)]
+    pub(super) oddities: Vec<String>,
 }
 
 /// Where to go instead with a client certificate (RFC 8705 section 5).
@@ -60,19 +64,25 @@ pub(super) enum MetadataError {
 }
 
 impl Metadata {
-    /// Reads `body` as the metadata of `issuer`.
+    /// Reads `body` as the metadata of the issuer of `rules`. Optional members that cannot be used
+    /// are left out.
     ///
     /// # Errors
     /// Malformed, of another issuer (RFC 8414 section 3.3), or with an endpoint to which
     /// secrets would go in the clear.
-    pub(super) fn parse(body: &[u8], issuer: &str) -> Result<Self, MetadataError> {
-        let members = json::read(body).map_err(MetadataError::Malformed)?;
+    pub(super) fn parse(body: &[u8], rules: &config::Provider) -> Result<Self, MetadataError> {
+        let mut members = json::read(body).map_err(MetadataError::Malformed)?;
+        let oddities = oddities::take(&mut members, rules);
         let metadata = serde_json::from_value(Value::Object(members));
         let metadata: Self = metadata.map_err(MetadataError::Malformed)?;
-        if metadata.issuer != issuer {
+        let metadata = Self {
+            oddities,
+            ..metadata
+        };
+        if *metadata.issuer != *rules.issuer {
             return Err(MetadataError::Issuer(metadata.issuer));
         }
-        let is_local = Url::parse(issuer).is_ok_and(|issuer| is_plain_loopback(&issuer));
+        let is_local = Url::parse(&rules.issuer).is_ok_and(|issuer| is_plain_loopback(&issuer));
         match metadata.insecure_endpoint(is_local) {
             Some(name) => Err(MetadataError::Insecure(name)),
             None => Ok(metadata),

@@ -10,6 +10,13 @@ use crate::{
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
+/// Rules for whoever looks at the endpoints for certificates, too.
+fn with_certificate() -> config::Provider {
+    let mut rules = mint::rules();
+    rules.client_auth.certificate = Some("client.crt".into());
+    rules
+}
+
 fn metadata(more: &Value) -> Metadata {
     let mut metadata = json!({
         "issuer": ISSUER, "authorization_endpoint": "https://idp/a", "token_endpoint": "https://idp/t",
@@ -18,7 +25,7 @@ fn metadata(more: &Value) -> Metadata {
     for (name, value) in more.as_object().unwrap() {
         metadata[name] = value.clone();
     }
-    Metadata::parse(metadata.to_string().as_bytes(), ISSUER).unwrap()
+    Metadata::parse(metadata.to_string().as_bytes(), &with_certificate()).unwrap()
 }
 
 fn key_of(mint: &Mint) -> ClientKey {
@@ -257,5 +264,5 @@ fn an_endpoint_for_certificates_without_tls_is_refused() {
         "issuer": ISSUER, "authorization_endpoint": "https://idp/a", "token_endpoint": "https://idp/t",
         "jwks_uri": "https://idp/k", "mtls_endpoint_aliases": {"token_endpoint": "http://idp/t"},
     });
-    assert!(Metadata::parse(text.to_string().as_bytes(), ISSUER).is_err());
+    assert!(Metadata::parse(text.to_string().as_bytes(), &with_certificate()).is_err());
 }

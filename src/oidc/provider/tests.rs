@@ -259,9 +259,96 @@ async fn an_https_issuer_may_not_point_to_plain_http() {
         "jwks_uri": "http://127.0.0.1/keys",
     });
     let parsed =
-        crate::oidc::metadata::Metadata::parse(metadata.to_string().as_bytes(), mint::ISSUER);
+        crate::oidc::metadata::Metadata::parse(metadata.to_string().as_bytes(), &mint::rules());
     let reason = parsed.err().unwrap().to_string();
     assert!(reason.contains("jwks_uri"), "{reason}");
+}
+
+/// What is left of good metadata with these members, and which of them were odd.
+fn with_members(
+    members: &Value,
+    change: impl FnOnce(&mut crate::config::Provider),
+) -> Result<Vec<String>, String> {
+    let mut metadata = json!({
+        "issuer": mint::ISSUER,
+        "authorization_endpoint": "https://idp.example.com/authorize",
+        "token_endpoint": "https://idp.example.com/token",
+        "jwks_uri": "https://idp.example.com/keys",
+    });
+    let all = metadata.as_object_mut().unwrap();
+    all.extend(members.as_object().unwrap().clone());
+    let mut rules = mint::rules();
+    change(&mut rules);
+    let text = metadata.to_string();
+    let parsed = crate::oidc::metadata::Metadata::parse(text.as_bytes(), &rules);
+    parsed
+        .map(|it| it.oddities)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn an_odd_or_null_optional_member_is_named_and_breaks_nothing() {
+    for name in [
+        "revocation_endpoint",
+        "end_session_endpoint",
+        "introspection_endpoint",
+        "userinfo_endpoint",
+        "pushed_authorization_request_endpoint",
+        "device_authorization_endpoint",
+        "require_pushed_authorization_requests",
+        "authorization_response_iss_parameter_supported",
+        "token_endpoint_auth_methods_supported",
+        "token_endpoint_auth_signing_alg_values_supported",
+        "mtls_endpoint_aliases",
+    ] {
+        for value in [
+            json!(null),
+            json!(""),
+            json!("/relative"),
+            json!(1),
+            json!([1]),
+        ] {
+            let odd = with_members(&json!({ name: value }), |_| {});
+            assert_eq!(odd, Ok(vec![name.to_owned()]), "{name} {value}");
+        }
+    }
+    let fine = json!({
+        "revocation_endpoint": "https://idp.example.com/r", "mtls_endpoint_aliases": {},
+        "require_pushed_authorization_requests": false, "unknown": "",
+        "token_endpoint_auth_methods_supported": ["none"],
+    });
+    assert_eq!(with_members(&fine, |_| {}), Ok(vec![]));
+}
+
+#[test]
+fn an_endpoint_without_tls_breaks_the_provider_only_if_it_is_used() {
+    use crate::config::{Flow, Provider};
+    type Use = fn(&mut Provider);
+    let cases: [(&str, Use); 3] = [
+        ("introspection_endpoint", |rules| rules.introspection = true),
+        ("userinfo_endpoint", |rules| rules.userinfo = true),
+        ("device_authorization_endpoint", |rules| {
+            rules.flows = vec![Flow::Device]
+        }),
+    ];
+    for (name, make_used) in cases {
+        let members = json!({ name: "http://idp.example.com/x" });
+        assert_eq!(with_members(&members, |_| {}), Ok(vec![name.to_owned()]));
+        let refused = with_members(&members, make_used).unwrap_err();
+        assert!(
+            refused.contains(name) && refused.contains("without https"),
+            "{refused}"
+        );
+    }
+    for name in [
+        "revocation_endpoint",
+        "end_session_endpoint",
+        "pushed_authorization_request_endpoint",
+    ] {
+        let members = json!({ name: "http://idp.example.com/x" });
+        let refused = with_members(&members, |_| {}).unwrap_err();
+        assert!(refused.contains(name), "{refused}");
+    }
 }
 
 #[tokio::test]
