@@ -4,6 +4,7 @@ use super::{
     algorithm::Algorithm,
     applications::{Application, Applications},
     authorization::Authorization,
+    claim_name::{ClaimName, claim_name, claim_names},
     client_auth::ClientAuth,
     fault::Fault,
     grant::Grant,
@@ -48,10 +49,11 @@ pub struct Provider {
     pub databases: Vec<Pattern>,
     /// What this application is for; default all.
     pub flows: Vec<Flow>,
-    /// The claim that holds the user's name; default `preferred_username`.
-    pub username_claim: String,
+    /// The claims that hold the user's name, of which the first that is there counts; default
+    /// `preferred_username`.
+    pub username_claims: Vec<ClaimName>,
     /// The claim that holds the user's groups; default `groups`.
-    pub groups_claim: String,
+    pub groups_claim: ClaimName,
     /// What stands between the groups of a claim that is one text; default nothing: one text is
     /// one group.
     pub groups_separator: Option<String>,
@@ -94,9 +96,9 @@ impl Provider {
         let databases = section.some_of("databases", "['*']", string(pattern));
         let flows = flows(section);
         // The claims of OpenID Connect Core section 5.1, and of nearly every provider.
-        let username_claim =
-            section.defaulted("username_claim", "'preferred_username'", string(text));
-        let groups_claim = section.defaulted("groups_claim", "'groups'", string(text));
+        let username_claims =
+            section.defaulted("username_claim", "'preferred_username'", claim_names);
+        let groups_claim = section.defaulted("groups_claim", "'groups'", string(claim_name));
         let groups_separator = section.optional("groups_separator", string(separator));
         let returns_after_logout = section.defaulted("post_logout_redirect", "false", flag);
         // Off: every opaque bearer, the SQL node's own too, would be shown to the provider.
@@ -143,7 +145,7 @@ impl Provider {
             clock_skew: clock_skew?,
             databases: databases?,
             flows: flows?,
-            username_claim: username_claim?,
+            username_claims: username_claims?,
             groups_claim: groups_claim?,
             groups_separator: groups_separator?,
             returns_after_logout: returns_after_logout?,

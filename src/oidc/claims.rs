@@ -1,5 +1,6 @@
 //! Typed access to the claims of a token whose signature was checked.
 use super::TokenFault;
+use crate::config::ClaimName;
 use serde_json::{Map, Value};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +16,16 @@ impl<'a> Claims<'a> {
     /// The claim as it is, if the token has it.
     pub(super) fn find(self, name: &str) -> Option<&'a Value> {
         self.0.get(name)
+    }
+
+    /// The claim that the configuration names, if the token has it. A null is none.
+    pub(super) fn named(self, name: &ClaimName) -> Option<&'a Value> {
+        name.find(self.0).filter(|value| !value.is_null())
+    }
+
+    /// The claim `name` in the object that `claim` is in.
+    pub(super) fn beside(self, claim: &ClaimName, name: &str) -> Option<&'a Value> {
+        claim.find_beside(name, self.0)
     }
 
     /// A string, if the token has the claim.

@@ -130,10 +130,9 @@ fn judge(
     trace.take(kind::taken(rules, claims, header, expect));
     let token_kind = kind::token_kind(rules, claims, header, expect);
     let token_kind = trace.check(Rule::Kind, token_kind)?;
-    if token_kind == TokenKind::Access {
-        trace.check(Rule::Audience, audience::check_access_token(rules, claims))?;
-    } else {
-        trace.check(Rule::Audience, audience::check_id_token(rules, claims))?;
+    let is_for_us = check_audience(rules, claims, (header, token_kind));
+    trace.check(Rule::Audience, is_for_us)?;
+    if token_kind == TokenKind::Id {
         trace.check(Rule::IssuedAt, check_issued_at(claims))?;
     }
     let mut expires_at = trace.check(Rule::Lifetime, check_times(rules, claims, now))?;
@@ -237,6 +236,18 @@ fn check_no_key_binding(claims: Claims<'_>) -> Result<(), TokenFault> {
     }
 }
 
+fn check_audience(
+    rules: &config::Provider,
+    claims: Claims<'_>,
+    kind: (Kind, TokenKind),
+) -> Result<(), TokenFault> {
+    match kind {
+        (_, TokenKind::Id) => audience::check_id_token(rules, claims),
+        (Kind::AccessToken, TokenKind::Access) => audience::check_access_token(rules, claims),
+        (_, TokenKind::Access) => audience::check_marked_access_token(rules, claims),
+    }
+}
+
 fn check_issued_at(claims: Claims<'_>) -> Result<(), TokenFault> {
     let issued_at = claims.instant("iat")?;
     issued_at.map(drop).ok_or(TokenFault::Claim("iat"))
@@ -254,13 +265,22 @@ fn check_times(
     if now >= expires_at {
         return Err(TokenFault::Expired);
     }
+    check_begun(rules, claims, now)?;
+    Ok(expires_at)
+}
+
+fn check_begun(
+    rules: &config::Provider,
+    claims: Claims<'_>,
+    now: SystemTime,
+) -> Result<(), TokenFault> {
     for name in ["nbf", "iat"] {
         let begins = claims.instant(name)?;
         if begins.is_some_and(|begins| begins > now + rules.clock_skew) {
             return Err(TokenFault::NotYetValid);
         }
     }
-    Ok(expires_at)
+    Ok(())
 }
 
 fn check_nonce(claims: Claims<'_>, nonce: &Secret) -> Result<(), TokenFault> {
@@ -271,7 +291,8 @@ fn check_nonce(claims: Claims<'_>, nonce: &Secret) -> Result<(), TokenFault> {
 }
 
 /// Half of the hash of what came with the token, if the token has the claim
-/// (OpenID Connect Core sections 3.1.3.8 and 3.3.2.11).
+/// (OpenID Connect Core sections 3.1.3.8 and 3.3.2.11). No document says which hash goes with
+/// EdDSA: some providers take SHA-512, which is Ed25519's own, and some SHA-256.
 fn check_hash(
     claims: Claims<'_>,
     name: &'static str,
@@ -282,10 +303,14 @@ fn check_hash(
         return Ok(());
     };
     let companion = companion.expose().as_bytes();
-    let hash = aws_lc_rs::digest::digest(algorithm::digest(algorithm), companion);
-    let half = &hash.as_ref()[..hash.as_ref().len() / 2];
-    if claimed != BASE64_URL_SAFE_NO_PAD.encode(half) {
-        return Err(TokenFault::Claim(name));
+    let is_half = |digest| {
+        let hash = aws_lc_rs::digest::digest(digest, companion);
+        let half = &hash.as_ref()[..hash.as_ref().len() / 2];
+        claimed == BASE64_URL_SAFE_NO_PAD.encode(half)
+    };
+    let is_other = algorithm == Algorithm::EdDSA && is_half(&aws_lc_rs::digest::SHA256);
+    match is_other || is_half(algorithm::digest(algorithm)) {
+        true => Ok(()),
+        false => Err(TokenFault::Claim(name)),
     }
-    Ok(())
 }

@@ -46,7 +46,7 @@ async fn a_logout_token_that_breaks_a_rule_ends_nothing() {
     let session = site.session_of("alice", RETAIL).await;
     let id_token = site.id_token("alice");
     type Change = fn(TokenBuilder) -> TokenBuilder;
-    let broken: [(&str, Change, i64); 13] = [
+    let broken: [(&str, Change, i64); 15] = [
         (
             "HS256 with the public key",
             |it| it.signed_with(SignedWith::PublicKeyAsSecret),
@@ -73,7 +73,17 @@ async fn a_logout_token_that_breaks_a_rule_ends_nothing() {
         ("no iat", |it| it.without("iat"), -1231),
         ("stale iat", |it| it.issued_in(-600), -1228),
         ("iat ahead", |it| it.issued_in(600), -1231),
-        ("no exp", |it| it.without("exp"), -1231),
+        (
+            "no exp, and stale",
+            |it| it.without("exp").issued_in(-190),
+            -1228,
+        ),
+        (
+            "no exp, iat ahead",
+            |it| it.without("exp").issued_in(600),
+            -1231,
+        ),
+        ("exp null", |it| it.claim("exp", json!(null)), -1231),
         ("no jti", |it| it.without("jti"), -1231),
         ("neither sub nor sid", |it| it.without("sub"), -1231),
     ];
@@ -104,6 +114,18 @@ async fn a_logout_token_may_come_without_a_type_and_is_no_credential() {
         assert_refused(&site.query_as(token).await, 401, -1236, "as a bearer");
         assert_refused(&site.exchange(token).await, 401, -1236, "for a session");
         assert_eq!(site.report(token).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_logout_token_without_exp_counts_for_two_minutes_and_the_skew_and_once() {
+    for age in [0, -170] {
+        let site = Site::start().await;
+        let session = site.session_of("alice", RETAIL).await;
+        let token = site.logout_token(|it| it.without("exp").issued_in(age));
+        assert_eq!(site.report(&token).await.status, 200, "{age}");
+        assert_refused(&site.report(&token).await, 400, -1254, "the second time");
+        assert_refused(&site.query_as(&session).await, 401, -1204, "ended");
     }
 }
 

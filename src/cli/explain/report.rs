@@ -2,7 +2,7 @@
 use super::takes_tokens;
 use crate::{
     auth::{Granted, Mismatch, Policy},
-    config,
+    config::{self, ClaimName},
     oidc::{Identity, Owner, Provider, Rule, Trace, lacking_claims, unverified_parts},
     secret::Secret,
 };
@@ -296,8 +296,9 @@ fn used(claims: &Map<String, Value>, rules: Option<&config::Provider>) -> Map<St
         "sid",
     ];
     if let Some(rules) = rules {
-        names.extend([rules.username_claim.as_str(), rules.groups_claim.as_str()]);
-        if rules.username_claim == "email" {
+        names.extend(rules.username_claims.iter().map(ClaimName::top));
+        names.push(rules.groups_claim.top());
+        if names.contains(&"email") {
             names.push("email_verified");
         }
     }

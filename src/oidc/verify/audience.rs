@@ -1,7 +1,7 @@
 //! For whom a token is, and to whom it was issued.
 use super::names;
 use crate::{
-    config::{self, AccessTokens},
+    config,
     oidc::{TokenFault, claims::Claims},
 };
 
@@ -29,28 +29,39 @@ pub(super) fn check_access_token(
     rules: &config::Provider,
     claims: Claims<'_>,
 ) -> Result<(), TokenFault> {
-    let audiences = claims.one_or_many("aud")?;
-    let by_claims = rules.tokens.access_tokens == AccessTokens::Jwt;
-    if !by_claims {
-        names::client(claims)?; // RFC 9068 section 2.2
-    }
-    let is_named = |audience: &str| audiences.contains(&audience);
-    if rules.audiences.iter().any(|audience| is_named(audience)) {
+    let client = names::client(claims)?;
+    if is_for_audience(rules, claims)? {
         return Ok(());
     }
-    if !is_named(&rules.client_id) {
+    if !claims.one_or_many("aud")?.contains(&&*rules.client_id) {
         return check_parties(rules, claims);
     }
-    // Where claims alone tell the kinds apart, that is the audience of an ID token.
-    if by_claims {
-        return Err(TokenFault::Audience);
-    }
-    let client = names::client(claims)?;
     let party = claims.text("azp")?.unwrap_or(client);
     if *client != *rules.client_id || *party != *rules.client_id {
         return Err(TokenFault::AuthorizedParty);
     }
     Ok(())
+}
+
+/// The same of one that claims alone tell from an ID token: what is for the client itself could be
+/// one all the same, unless the operator says that it is an audience, too.
+pub(super) fn check_marked_access_token(
+    rules: &config::Provider,
+    claims: Claims<'_>,
+) -> Result<(), TokenFault> {
+    if is_for_audience(rules, claims)? {
+        return Ok(());
+    }
+    match claims.one_or_many("aud")?.contains(&&*rules.client_id) {
+        true => Err(TokenFault::Audience),
+        false => check_parties(rules, claims),
+    }
+}
+
+fn is_for_audience(rules: &config::Provider, claims: Claims<'_>) -> Result<bool, TokenFault> {
+    let audiences = claims.one_or_many("aud")?;
+    let is_named = |audience: &String| audiences.contains(&audience.as_str());
+    Ok(rules.audiences.iter().any(is_named))
 }
 
 /// Whether every party to which the token was issued is an authorized one, and there is one. A token

@@ -1,7 +1,7 @@
 //! The names that claims give a person: subject, user name, groups and session.
-use super::proof::is_absent;
+use super::proof::{EMAIL, EMAIL_VERIFIED};
 use crate::{
-    config,
+    config::{self, ClaimName},
     oidc::{
         TokenFault,
         claims::{self, Claims},
@@ -20,22 +20,34 @@ pub(super) fn client(claims: Claims<'_>) -> Result<&str, TokenFault> {
     name(claims.find("client_id"), MAX_CLIENT_ID, "client_id")
 }
 
-/// `sub` stands in only where the operator has not asked for a certain claim.
+/// The first of the configured claims that is there. `sub` stands in only where the operator has not
+/// asked for certain ones.
+///
+/// # Errors
+/// None is there, or the first that is cannot be a name.
 pub(super) fn username(
     rules: &config::Provider,
     claims: Claims<'_>,
 ) -> Result<Arc<str>, TokenFault> {
-    let claim = rules.username_claim.as_str();
-    let value = match claims.find(claim) {
-        None if claim == DEFAULT_USERNAME_CLAIM => claims.find("sub"),
-        value => value,
+    let wanted = &rules.username_claims;
+    let Some(claim) = wanted.iter().find(|claim| claims.named(claim).is_some()) else {
+        let names: Vec<&str> = wanted.iter().map(ClaimName::as_str).collect();
+        let missing = || TokenFault::UserName(names.join(", ").into());
+        let subject = is_default(rules).then(|| claims.find("sub")).flatten();
+        let name = find_name(subject, MAX_USERNAME).ok_or_else(missing)?;
+        return Ok(name.into());
     };
-    let username = find_name(value, MAX_USERNAME)
-        .ok_or_else(|| TokenFault::UserName(rules.username_claim.as_str().into()))?;
-    if claim == "email" {
-        check_email(username, claims)?;
+    let username = find_name(claims.named(claim), MAX_USERNAME)
+        .ok_or_else(|| TokenFault::UserName(claim.as_str().into()))?;
+    if claim.last() == EMAIL {
+        check_email(username, claims.beside(claim, EMAIL_VERIFIED))?;
     }
     Ok(username.into())
+}
+
+/// Whether the operator says nothing of user names.
+fn is_default(rules: &config::Provider) -> bool {
+    matches!(&*rules.username_claims, [claim] if claim.as_str() == DEFAULT_USERNAME_CLAIM)
 }
 
 /// What introspection says of a person; before `sub`, the `username` of RFC 7662 section 2.2
@@ -46,7 +58,7 @@ pub(super) fn introspected(
 ) -> Map<String, Value> {
     let mut claims = members.clone();
     if let Some(username) = members.get("username")
-        && rules.username_claim == DEFAULT_USERNAME_CLAIM
+        && is_default(rules)
     {
         claims
             .entry(DEFAULT_USERNAME_CLAIM)
@@ -57,8 +69,8 @@ pub(super) fn introspected(
 
 /// An address that the provider has not verified is whatever its user typed in; one with two
 /// `@` is read differently by different readers.
-fn check_email(address: &str, claims: Claims<'_>) -> Result<(), TokenFault> {
-    if !is_yes(claims.find("email_verified")) {
+fn check_email(address: &str, is_verified: Option<&Value>) -> Result<(), TokenFault> {
+    if !is_yes(is_verified) {
         return Err(TokenFault::Claim("email_verified"));
     }
     if address.split('@').filter(|part| !part.is_empty()).count() != 2
@@ -86,16 +98,16 @@ pub(super) fn groups(
     rules: &config::Provider,
     claims: Claims<'_>,
 ) -> Result<Box<[String]>, TokenFault> {
-    let claim = rules.groups_claim.as_str();
-    let elsewhere = claims
-        .find("_claim_names")
-        .and_then(|names| names.get(claim));
-    if rules.needs_groups && elsewhere.is_some() && is_absent(claims.find(claim)) {
-        return Err(TokenFault::Overage(claim.into()));
+    let claim = &rules.groups_claim;
+    let said = claims.named(claim);
+    let elsewhere = claims.find("_claim_names");
+    let is_elsewhere = elsewhere.is_some_and(|names| names.get(claim.top()).is_some());
+    if rules.needs_groups && is_elsewhere && said.is_none() {
+        return Err(TokenFault::Overage(claim.as_str().into()));
     }
-    match read_groups(rules, claims.find(claim)) {
+    match read_groups(rules, said) {
         Some(names) => Ok(names.into_iter().map(str::to_owned).collect()),
-        None if rules.needs_groups => Err(TokenFault::Groups(claim.into())),
+        None if rules.needs_groups => Err(TokenFault::Groups(claim.as_str().into())),
         None => Ok(Box::default()),
     }
 }
@@ -105,7 +117,7 @@ pub(super) fn groups(
 /// else, "Helpdesk Admins" would be a member of "Admins".
 fn read_groups<'a>(rules: &config::Provider, value: Option<&'a Value>) -> Option<Vec<&'a str>> {
     let mut names = match (value, &rules.groups_separator) {
-        (None | Some(Value::Null), _) => Vec::new(),
+        (None, _) => Vec::new(),
         (Some(Value::Array(items)), _) => claims::strings(items)?,
         (Some(Value::Object(members)), _) => members.keys().map(String::as_str).collect(),
         (Some(Value::String(text)), Some(between)) => {

@@ -1,7 +1,7 @@
 //! `Proof`: what a good token proves, and what it leaves for userinfo to say.
 use super::{Identity, Origin, Rule, Trace, names};
 use crate::{
-    config,
+    config::{self, ClaimName},
     oidc::{TokenFault, claims::Claims},
 };
 use serde_json::{Map, Value};
@@ -43,23 +43,20 @@ pub(super) fn proof(
         return Ok(Proof::Identity(named(rules, claims, unnamed, trace)?));
     }
     // What the token has must be usable, or nobody is asked for the rest.
-    if !lacking.contains(&&*rules.username_claim) && !lacking.contains(&EMAIL_VERIFIED) {
+    let is_named = |claim: &ClaimName| claims.named(claim).is_some();
+    let has_name = rules.username_claims.iter().any(is_named);
+    if has_name && !lacking.contains(&EMAIL_VERIFIED) {
         let name = names::username(rules, claims);
         name.or_else(|fault| trace.check(Rule::UserName, Err(fault)))?;
     }
-    if !lacking.contains(&&*rules.groups_claim) {
+    if !lacking.contains(&rules.groups_claim.as_str()) {
         let groups = names::groups(rules, claims);
         groups.or_else(|fault| trace.check(Rule::Groups, Err(fault)))?;
     }
-    let looked_at = [
-        &*rules.username_claim,
-        &*rules.groups_claim,
-        EMAIL_VERIFIED,
-        "sub",
-        "_claim_names",
-    ];
+    let configured = rules.username_claims.iter().chain([&rules.groups_claim]);
+    let looked_at = configured.map(ClaimName::top);
     let own = looked_at
-        .into_iter()
+        .chain([EMAIL_VERIFIED, "sub", "_claim_names"])
         .filter_map(|name| Some((name.to_owned(), claims.find(name)?.clone())));
     Ok(Proof::Lacking(Lacking {
         own: own.collect(),
@@ -161,17 +158,41 @@ fn named(
 }
 
 /// The claims that count under `rules` and that `claims` lack, among those that userinfo may
-/// add. Groups that no grant looks at do not count.
+/// add. Groups that no grant looks at do not count, and of the user's names one is enough.
 fn lacking<'r>(rules: &'r config::Provider, claims: Claims<'_>) -> Vec<&'r str> {
-    let username = rules.username_claim.as_str();
-    let mut wanted = vec![username];
-    if username == EMAIL {
-        wanted.push(EMAIL_VERIFIED);
+    let wanted = lacking_names(rules, claims);
+    let mut names: Vec<&str> = wanted.iter().map(|claim| claim.as_str()).collect();
+    let named = rules
+        .username_claims
+        .iter()
+        .find(|claim| claims.named(claim).is_some());
+    let is_address = match named {
+        Some(claim) => claim.as_str() == EMAIL,
+        None => names.contains(&EMAIL),
+    };
+    if is_address && is_absent(claims.find(EMAIL_VERIFIED)) {
+        names.push(EMAIL_VERIFIED);
     }
-    if rules.needs_groups && rules.groups_claim != username {
-        wanted.push(&rules.groups_claim);
+    names
+}
+
+/// The same without what is said of an address. A nested address is none of them: whether it is
+/// verified would have to be said beside it.
+fn lacking_names<'r>(rules: &'r config::Provider, claims: Claims<'_>) -> Vec<&'r ClaimName> {
+    let is_there = |claim: &&ClaimName| claims.named(claim).is_some();
+    let names = &rules.username_claims;
+    let mut wanted: Vec<&ClaimName> = match names.iter().find(is_there) {
+        Some(_) => Vec::new(),
+        None => names.iter().collect(),
+    };
+    let groups = &rules.groups_claim;
+    if rules.needs_groups && !names.contains(groups) && !is_there(&groups) {
+        wanted.push(groups);
     }
-    wanted.retain(|name| !PROTOCOL.contains(name) && is_absent(claims.find(name)));
+    wanted.retain(|claim| {
+        let is_address = claim.last() == EMAIL && !claim.is_top_level();
+        !PROTOCOL.contains(&claim.top()) && !is_address
+    });
     wanted
 }
 
@@ -180,16 +201,21 @@ fn lacking<'r>(rules: &'r config::Provider, claims: Claims<'_>) -> Vec<&'r str> 
 fn add(rules: &config::Provider, own: &mut Map<String, Value>, userinfo: &Map<String, Value>) {
     let before = own.clone();
     let wanted = lacking(rules, Claims::new(&before));
-    let said = |name: &str| userinfo.get(name).filter(|value| !value.is_null());
-    for name in wanted.iter().filter(|name| **name != EMAIL_VERIFIED) {
-        if let Some(value) = said(name) {
-            own.insert((*name).to_owned(), value.clone());
+    let all = Claims::new(userinfo);
+    for claim in lacking_names(rules, Claims::new(&before)) {
+        if let Some(value) = all.named(claim) {
+            claim.put(value.clone(), own);
         }
     }
-    if rules.username_claim != EMAIL {
+    if !rules
+        .username_claims
+        .iter()
+        .any(|claim| claim.as_str() == EMAIL)
+    {
         return;
     }
     // Whether an address is verified is said of that very address, and by whoever named it.
+    let said = |name: &str| userinfo.get(name).filter(|value| !value.is_null());
     let is_same = own.get(EMAIL).is_some() && own.get(EMAIL) == said(EMAIL);
     let was_added = wanted.contains(&EMAIL);
     let is_denied =
@@ -203,13 +229,13 @@ fn add(rules: &config::Provider, own: &mut Map<String, Value>, userinfo: &Map<St
 }
 
 /// OpenID Connect Core section 5.3.2: what is not said is left out, by some as null.
-pub(super) fn is_absent(value: Option<&Value>) -> bool {
+fn is_absent(value: Option<&Value>) -> bool {
     matches!(value, None | Some(Value::Null))
 }
 
-const EMAIL: &str = "email";
+pub(super) const EMAIL: &str = "email";
 
-const EMAIL_VERIFIED: &str = "email_verified";
+pub(super) const EMAIL_VERIFIED: &str = "email_verified";
 
 /// Claims that say what a token is rather than who somebody is: never taken from userinfo, also
 /// where the configuration makes one of them the user's name or groups.

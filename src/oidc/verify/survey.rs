@@ -1,6 +1,6 @@
 //! All that is wrong with a token, for its operator: rules behind the first broken one.
 use super::{
-    Expect, Kind, Rule, Trace, audience, check_issued_at, check_issuer, check_no_event,
+    Expect, Kind, Rule, Trace, check_audience, check_issued_at, check_issuer, check_no_event,
     check_no_key_binding, check_nonce, check_times, kind, names, ways,
 };
 use crate::{
@@ -30,17 +30,12 @@ pub(super) fn survey(
     note(Rule::NoKeyBinding, &|| check_no_key_binding(claims));
     let token_kind = kind::token_kind(rules, claims, header, expect);
     note(Rule::Kind, &|| token_kind.clone().map(drop));
-    match token_kind {
-        Ok(TokenKind::Access) => {
-            note(Rule::Audience, &|| {
-                audience::check_access_token(rules, claims)
-            });
-        }
-        Ok(TokenKind::Id) => {
-            note(Rule::Audience, &|| audience::check_id_token(rules, claims));
+    if let Ok(token_kind) = token_kind {
+        let kind = (header, token_kind);
+        note(Rule::Audience, &|| check_audience(rules, claims, kind));
+        if token_kind == TokenKind::Id {
             note(Rule::IssuedAt, &|| check_issued_at(claims));
         }
-        Err(_) => {}
     }
     note(Rule::Lifetime, &|| {
         check_times(rules, claims, now).map(drop)

@@ -63,11 +63,7 @@ fn claims_tell_the_kinds_apart_where_the_configuration_lets_them() {
         "no mark"
     );
     let typed = judge(&rules, &access_claims(), "at+jwt", Expect::Bearer, at(NOW));
-    assert_eq!(
-        typed,
-        Err(TokenFault::Audience),
-        "client_id is not in audiences"
-    );
+    assert!(typed.is_ok(), "RFC 9068's own are judged as ever");
 }
 
 #[test]

@@ -3,7 +3,7 @@ use super::*;
 
 fn with_username_claim(claim: &str, claims: &Value) -> Result<String, TokenFault> {
     let mut rules = rules();
-    rules.username_claim = claim.to_owned();
+    rules.username_claims = vec![claim.parse().unwrap()];
     let identity = judge(&rules, claims, "JWT", Expect::IdToken, at(NOW))?;
     Ok(identity.username().to_owned())
 }
@@ -160,7 +160,7 @@ fn groups_of_another_shape_or_without_end_are_refused_by_the_name_of_the_claim()
         );
     }
     let mut rules = rules();
-    rules.groups_claim = "roles".to_owned();
+    rules.groups_claim = "roles".parse().unwrap();
     let claims = with(id_claims(), "roles", json!(7));
     let judged = judge(&rules, &claims, "JWT", Expect::IdToken, at(NOW));
     assert_eq!(judged, Err(TokenFault::Groups("roles".into())));
@@ -197,4 +197,81 @@ fn an_overage_is_named_where_a_grant_looks_at_groups() {
     assert_eq!(id_token(&both).unwrap().groups(), ["staff"]);
     let others = with(claims, "_claim_names", json!({"address": "src1"}));
     assert!(id_token(&others).unwrap().groups().is_empty());
+}
+
+#[test]
+fn nested_claims_are_found_by_their_pointers() {
+    let mut rules = rules();
+    rules.groups_claim = "/realm_access/roles".parse().unwrap();
+    rules.username_claims = vec!["/profile/login".parse().unwrap()];
+    let claims = with(id_claims(), "realm_access", json!({"roles": ["dba"]}));
+    let claims = with(claims, "profile", json!({"login": "bob"}));
+    let identity = judge(&rules, &claims, "JWT", Expect::IdToken, at(NOW)).unwrap();
+    assert_eq!(
+        (identity.username(), identity.groups()),
+        ("bob", &["dba".to_owned()][..])
+    );
+    let flat = with(claims.clone(), "/realm_access/roles", json!(["admins"]));
+    let identity = judge(&rules, &flat, "JWT", Expect::IdToken, at(NOW)).unwrap();
+    assert_eq!(
+        identity.groups(),
+        ["dba"],
+        "a member that is spelt like a pointer is another one"
+    );
+    let odd = with(claims, "realm_access", json!({"roles": 1}));
+    let judged = judge(&rules, &odd, "JWT", Expect::IdToken, at(NOW));
+    assert_eq!(
+        judged,
+        Err(TokenFault::Groups("/realm_access/roles".into()))
+    );
+}
+
+#[test]
+fn an_address_is_verified_beside_itself_however_it_is_pointed_at() {
+    let unverified = Err(TokenFault::Claim("email_verified"));
+    let address = "a@corp.com";
+    for claim in ["email", "/email"] {
+        let claims = with(id_claims(), "email", json!(address));
+        assert_eq!(with_username_claim(claim, &claims), unverified, "{claim}");
+    }
+    let nested = |verified: Value| json!({"email": address, "email_verified": verified});
+    for (verified, is_fine) in [
+        (json!(true), true),
+        (json!(false), false),
+        (json!(null), false),
+    ] {
+        let claims = with(id_claims(), "profile", nested(verified.clone()));
+        let claims = with(claims, "email_verified", json!(true));
+        let judged = with_username_claim("/profile/email", &claims);
+        assert_eq!(judged.is_ok(), is_fine, "{verified}");
+    }
+}
+
+#[test]
+fn the_first_user_name_that_is_there_counts_and_sub_for_none_of_several() {
+    let mut rules = rules();
+    rules.username_claims = ["upn", "preferred_username", "client_id"]
+        .map(|claim| claim.parse().unwrap())
+        .to_vec();
+    let named = |claims: &Value| {
+        let judged = judge(&rules, claims, "JWT", Expect::IdToken, at(NOW));
+        judged.map(|identity| identity.username().to_owned())
+    };
+    let person = with(id_claims(), "client_id", json!("app"));
+    assert_eq!(named(&person), Ok("alice".to_owned()));
+    assert_eq!(
+        named(&with(person.clone(), "upn", json!("a@corp"))),
+        Ok("a@corp".to_owned())
+    );
+    let service = with(person.clone(), "preferred_username", json!(null));
+    assert_eq!(named(&service), Ok("app".to_owned()));
+    let mut null = person.clone();
+    null["preferred_username"] = Value::Null;
+    assert_eq!(named(&null), Ok("app".to_owned()), "null says nothing");
+    let nobody = with(service, "client_id", json!(null));
+    let fault = TokenFault::UserName("upn, preferred_username, client_id".into());
+    assert_eq!(named(&nobody), Err(fault));
+    // The first that is there has to be a name: nobody moves on from one that was tampered with.
+    let odd = with(person, "upn", json!(["x"]));
+    assert_eq!(named(&odd), Err(TokenFault::UserName("upn".into())));
 }

@@ -60,10 +60,11 @@ fn the_nonce_must_be_that_of_this_sign_in() {
 
 #[test]
 fn a_hash_of_what_came_along_must_be_right_in_the_hash_of_the_algorithm() {
-    let mints: [(&Mint, &'static digest::Algorithm); 3] = [
+    let mints: [(&Mint, &'static digest::Algorithm); 4] = [
         (&ES256, &digest::SHA256),
         (&ES384, &digest::SHA384),
         (&EDDSA, &digest::SHA512),
+        (&EDDSA, &digest::SHA256),
     ];
     for (mint, algorithm) in mints {
         let good = with(claims(), "at_hash", half(algorithm, "at-1"));
@@ -75,8 +76,15 @@ fn a_hash_of_what_came_along_must_be_right_in_the_hash_of_the_algorithm() {
             assert_eq!(judged, Err(TokenFault::Claim(name)), "{algorithm:?} {name}");
         }
     }
-    let foreign = with(claims(), "at_hash", half(&digest::SHA256, "at-1"));
-    assert_eq!(sign_in(&EDDSA, &foreign), Err(TokenFault::Claim("at_hash")));
+    for (mint, digest) in [
+        (&*EDDSA, &digest::SHA384),
+        (&*ES256, &digest::SHA512),
+        (&*ES384, &digest::SHA256),
+    ] {
+        let foreign = with(claims(), "at_hash", half(digest, "at-1"));
+        let judged = sign_in(mint, &foreign);
+        assert_eq!(judged, Err(TokenFault::Claim("at_hash")), "{digest:?}");
+    }
 }
 
 #[test]

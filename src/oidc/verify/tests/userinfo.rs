@@ -60,7 +60,7 @@ fn userinfo_is_for_claims_that_count_and_are_lacking_alone() {
     let groupless = with(full.clone(), "groups", json!(null));
     assert!(!is_asked(&careless, &groupless), "no grant has groups");
     let mut mailed = asking();
-    mailed.username_claim = "email".to_owned();
+    mailed.username_claims = vec!["email".parse().unwrap()];
     assert!(is_asked(&mailed, &full));
     let verified = with(full, "email", json!("a@example.com"));
     assert!(is_asked(&mailed, &verified), "verified or not?");
@@ -154,7 +154,7 @@ fn claims_of_the_protocol_are_never_taken_from_userinfo() {
     let said = json!({"sub": "u-1", "scope": "admins", "client_id": "root", "groups": ["x"]});
     for claim in ["scope", "client_id", "iss", "sid", "acr", "_claim_names"] {
         let mut rules = asking();
-        rules.groups_claim = claim.to_owned();
+        rules.groups_claim = claim.parse().unwrap();
         let claims = with(access_claims(), "preferred_username", json!(null));
         let claims = with(claims, "scope", json!(null));
         let identity = completed(&rules, &claims, &said).unwrap();
@@ -175,7 +175,7 @@ fn what_userinfo_lacks_too_is_lacking() {
     let identity = completed(&asking(), &nameless, &said).unwrap();
     assert_eq!(identity.username(), "u-1", "sub stands in for the default");
     let mut rules = asking();
-    rules.username_claim = "upn".to_owned();
+    rules.username_claims = vec!["upn".parse().unwrap()];
     let fault = TokenFault::UserName("upn".into());
     assert_eq!(completed(&rules, &nameless, &said), Err(fault));
     for (name, value) in [("preferred_username", json!("a\nb")), ("groups", json!(7))] {
@@ -188,7 +188,7 @@ fn what_userinfo_lacks_too_is_lacking() {
 #[test]
 fn an_address_is_verified_only_by_whoever_names_that_very_address() {
     let mut rules = asking();
-    rules.username_claim = "email".to_owned();
+    rules.username_claims = vec!["email".parse().unwrap()];
     rules.needs_groups = false;
     let (own, other) = ("own@example.com", "other@example.com");
     let said = |email: &str, verified: Value| {
@@ -254,4 +254,32 @@ fn names_found_before_are_those_of_the_same_person_alone() {
         };
         assert_eq!(lacking.named_like(&known).is_some(), expected, "{claims}");
     }
+}
+
+#[test]
+fn nested_and_several_claims_are_taken_from_userinfo_where_the_token_has_none() {
+    let mut rules = asking();
+    rules.groups_claim = "/access/roles".parse().unwrap();
+    rules.username_claims = ["upn", "login"]
+        .map(|claim| claim.parse().unwrap())
+        .to_vec();
+    let said = json!({"sub": "u-1", "login": "bob", "access": {"roles": ["dba"], "level": 9}});
+    let claims = with(access_claims(), "access", json!({"level": 1}));
+    let identity = completed(&rules, &claims, &said).unwrap();
+    assert_eq!(
+        (identity.username(), identity.groups()),
+        ("bob", &["dba".to_owned()][..])
+    );
+    // What the token says stands in the way of what userinfo would say.
+    let own = with(access_claims(), "access", json!("none"));
+    assert!(completed(&rules, &own, &said).unwrap().groups().is_empty());
+    let named = with(
+        with(access_claims(), "login", json!("own")),
+        "access",
+        json!({"roles": []}),
+    );
+    assert!(
+        !is_asked(&rules, &named),
+        "it has one of its names, and groups"
+    );
 }
