@@ -85,4 +85,5 @@ mod tls;
 mod token_users;
 mod unreadable;
 mod userinfo;
+mod vendor_tokens;
 mod wire;

@@ -251,6 +251,33 @@ async fn metadata_is_where_the_issuer_says_with_or_without_a_slash_at_its_end() 
 }
 
 #[tokio::test]
+async fn metadata_may_lie_elsewhere_and_is_of_the_configured_issuer_all_the_same() {
+    let stand_in = StandIn::start().await;
+    let issuer = format!("{}/tenant-id/v2.0", stand_in.issuer);
+    let mut metadata = stand_in.metadata();
+    metadata["issuer"] = json!(issuer);
+    stand_in.page(
+        "/tenant/policy/metadata",
+        200,
+        "application/json",
+        &metadata.to_string(),
+    );
+    metadata["issuer"] = json!(format!("{issuer}/"));
+    stand_in.page("/other", 200, "application/json", &metadata.to_string());
+    let mut config = stand_in.config();
+    config.issuer = issuer.as_str().into();
+    let mut claims = id_claims();
+    claims["iss"] = json!(issuer);
+    let token = Secret::new(ES256.token(&claims));
+    for (path, is_fine) in [("/tenant/policy/metadata", true), ("/other", false)] {
+        let url = format!("{}{path}", stand_in.issuer);
+        config.metadata_url = Some(url.parse().unwrap());
+        let judged = verify(&stand_in::provider(&config, None), &token).await;
+        assert_eq!(judged.is_ok(), is_fine, "{path}: {judged:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_https_issuer_may_not_point_to_plain_http() {
     let metadata = json!({
         "issuer": mint::ISSUER,
