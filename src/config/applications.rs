@@ -16,7 +16,7 @@ pub(super) struct Application {
 #[derive(Debug, Default)]
 pub(super) struct Applications {
     pub(super) names: Vec<String>,
-    /// Name and `username_claim` of each.
+    /// Name of each and, one by one, its `username_claim`s.
     pub(super) username_claims: Vec<(String, String)>,
     known: Vec<Application>,
 }

@@ -26,7 +26,7 @@ pub struct Grant {
 /// What grants refer to; `None` where that could not be read.
 pub(super) struct Referred<'a> {
     pub(super) providers: &'a [String],
-    /// Name and `username_claim` of each provider.
+    /// Name of each provider and, one by one, its `username_claim`s.
     pub(super) username_claims: &'a [(String, String)],
     pub(super) accounts: &'a [String],
     pub(super) mode: Option<CredentialMode>,

@@ -106,8 +106,9 @@ impl Provider {
         // Off: it would show access tokens to an endpoint that many are not for, and make
         // tokens that prove themselves depend on the provider's answer.
         let userinfo = section.defaulted("userinfo", "false", flag);
-        if let (Some(name), Some(claim)) = (&name, &username_claim) {
-            earlier.username_claims.push((name.clone(), claim.clone()));
+        if let (Some(name), Some(claims)) = (&name, &username_claims) {
+            let named = claims.iter().map(|claim| (name.clone(), claim.as_str().to_owned()));
+            earlier.username_claims.extend(named);
         }
         let (issuer, client_id) = (issuer?, client_id?);
         let application = Application {
