@@ -14,6 +14,7 @@ mod password;
 mod policy;
 mod provider_logout;
 mod renewal;
+mod seen;
 mod sign_in;
 mod signed_in;
 mod throttle;
@@ -24,13 +25,14 @@ pub use credential::{Carrier, Credential};
 pub use holder::Injection;
 pub use memo::Memo;
 pub use policy::{Granted, Mismatch, Policy};
+pub use seen::Seen;
 pub use signed_in::{Fresh, SignedIn};
 pub use throttle::{Throttle, WINDOW, network, site};
 
 use crate::{
     body::Body,
     config::{Config, CredentialMode, Flow, PassThrough},
-    failure::{Failure, Form},
+    failure::Failure,
     ocient::OcientTokens,
     oidc::{Owner, Provider, TokenFault},
     route::Target,
@@ -85,38 +87,6 @@ pub struct Secrets {
     pub passwords: HashMap<String, Secret>,
     /// The keys of OAuth connections.
     pub api_keys: Arc<ApiKeys>,
-}
-
-/// What was found out about a request, for its access line and for what a person is told;
-/// true as far as it got.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    /// What the client showed.
-    pub credential: CredentialKind,
-    /// The name of the verified identity.
-    pub identity: Option<Arc<str>>,
-    /// The database that the grant was checked for.
-    pub database: Option<Arc<str>>,
-    /// Whether the identity was known already.
-    pub cache_hit: Option<bool>,
-    /// The path that begins the sign-in anew of which this request was a part; not for the line.
-    pub begin_again: Option<String>,
-    /// How a failure is told; not for the line.
-    pub form: Form,
-}
-
-impl Seen {
-    /// Nothing yet.
-    pub fn nothing() -> Self {
-        Self {
-            credential: CredentialKind::None,
-            identity: None,
-            database: None,
-            cache_hit: None,
-            begin_again: None,
-            form: Form::Status,
-        }
-    }
 }
 
 /// What to do with a request for the SQL node.

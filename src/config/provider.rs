@@ -107,7 +107,9 @@ impl Provider {
         // tokens that prove themselves depend on the provider's answer.
         let userinfo = section.defaulted("userinfo", "false", flag);
         if let (Some(name), Some(claims)) = (&name, &username_claims) {
-            let named = claims.iter().map(|claim| (name.clone(), claim.as_str().to_owned()));
+            let named = claims
+                .iter()
+                .map(|claim| (name.clone(), claim.as_str().to_owned()));
             earlier.username_claims.extend(named);
         }
         let (issuer, client_id) = (issuer?, client_id?);
