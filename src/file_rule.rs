@@ -3,100 +3,22 @@
 //! Nobody but root and the user of this process may change such a file, or a folder that leads to
 //! it; what is secret, they alone may read, too. A group of ours may read a secret that root owns,
 //! which is how an operator hands one to a service (`root:ocient-sidecar`, mode 0640).
+mod account;
+mod error;
 mod path;
 #[cfg(test)]
 mod tests;
 
-use rustix::{
-    fs::OFlags,
-    io::Errno,
-    process::{getegid, geteuid, getgroups},
-};
+pub use error::{Exposure, ExposureKind, FileError};
+
+use account::Account;
+use rustix::fs::OFlags;
 use std::{
-    fs::{self, File, Metadata, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Component, Path, PathBuf, absolute},
 };
-
-/// Why a file is not used.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// It is missing, or cannot be opened.
-    #[error("it cannot be read")]
-    Io(#[source] io::Error),
-    /// A folder, a device or a pipe.
-    #[error("it is not a file")]
-    NotAFile,
-    /// A symbolic link, where a file is written: one laid there by somebody else would have this
-    /// process write another file of its own.
-    #[error("it is a symbolic link: name the file itself")]
-    Link,
-    /// It breaks the rule.
-    #[error(transparent)]
-    Exposed(#[from] Exposure),
-}
-
-impl From<io::Error> for FileError {
-    fn from(error: io::Error) -> Self {
-        match error.raw_os_error() {
-            Some(code) if code == Errno::LOOP.raw_os_error() => Self::Link,
-            _ => Self::Io(error),
-        }
-    }
-}
-
-/// How a file, or a folder that leads to it, lets somebody else in.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {}", self.what(), self.cure())]
-pub struct Exposure {
-    /// Which file or folder.
-    pub path: PathBuf,
-    /// To whom.
-    pub kind: ExposureKind,
-}
-
-/// To whom a file is exposed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExposureKind {
-    /// Whoever owns it can change it, whatever its mode.
-    Owner {
-        /// The number of its owner.
-        owner: u32,
-        /// Ours.
-        user: u32,
-    },
-    /// A secret that others may read or change; its permission bits.
-    Open(u32),
-    /// A file or folder that others may change; its permission bits.
-    Writable(u32),
-}
-
-impl Exposure {
-    /// Returns what is wrong, for the operator.
-    pub fn what(&self) -> String {
-        let path = self.path.display();
-        match self.kind {
-            ExposureKind::Owner { owner, user } => {
-                format!("{path} belongs to user {owner}, and this runs as user {user}")
-            }
-            ExposureKind::Open(mode) => format!("{path} is open to others (mode {mode:03o})"),
-            ExposureKind::Writable(mode) => format!("others may change {path} (mode {mode:03o})"),
-        }
-    }
-
-    /// Returns what mends it.
-    pub fn cure(&self) -> String {
-        let path = self.path.display();
-        match self.kind {
-            ExposureKind::Owner { user, .. } => {
-                format!("run it as that user, or chown {user} {path}")
-            }
-            ExposureKind::Open(_) => format!("chmod 600 {path}"),
-            ExposureKind::Writable(_) => format!("chmod go-w {path}"),
-        }
-    }
-}
 
 /// Opens the file at `path`, which must be as secret as a private key. What is in the folder where
 /// systemd puts a unit's credentials is guarded by systemd, whose modes differ between versions.
@@ -210,7 +132,7 @@ pub fn judge_key_folder(path: &Path) -> Result<(), FileError> {
 /// The exposure, or whatever the system says.
 pub fn judge_folder(path: &Path) -> Result<(), FileError> {
     let account = Account::of_this_process();
-    account.is_ours_alone(path, Rights::from(&fs::metadata(path)?))?;
+    account.is_ours_alone(path, &fs::metadata(path)?)?;
     account.accepts_ways(path)
 }
 
@@ -236,119 +158,6 @@ pub fn credentials_folder() -> Option<PathBuf> {
     std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
-/// Whom the rule is about.
-#[derive(Clone, Debug)]
-struct Account {
-    user: u32,
-    groups: Vec<u32>,
-}
-
-impl Account {
-    fn of_this_process() -> Self {
-        let more = getgroups().unwrap_or_default();
-        let groups = more.into_iter().chain([getegid()]);
-        Self {
-            user: geteuid().as_raw(),
-            groups: groups.map(|group| group.as_raw()).collect(),
-        }
-    }
-
-    fn accepts_secret(&self, path: &Path, seen: &Metadata) -> Result<(), FileError> {
-        self.is_secret(path, seen.into())?;
-        self.accepts_ways(path)
-    }
-
-    fn accepts_trusted(&self, path: &Path, seen: &Metadata) -> Result<(), FileError> {
-        self.may_stand(path, seen.into())?;
-        self.accepts_ways(path)
-    }
-
-    fn accepts_ways(&self, path: &Path) -> Result<(), FileError> {
-        path::folders_to(path)?
-            .iter()
-            .try_for_each(|folder| self.accepts_way(folder))
-    }
-
-    /// In a folder with the sticky bit, such as /tmp, nobody removes or renames what is not theirs.
-    fn accepts_way(&self, folder: &Path) -> Result<(), FileError> {
-        let rights = Rights::from(&fs::metadata(folder)?);
-        let mode = match rights.mode & STICKY {
-            0 => rights.mode,
-            _ => rights.mode & !0o022,
-        };
-        Ok(self.may_stand(folder, Rights { mode, ..rights })?)
-    }
-
-    fn is_secret(&self, path: &Path, rights: Rights) -> Result<(), Exposure> {
-        self.owns(path, rights)?;
-        // One's own file in a group is open to the other members; root chose them.
-        let is_handed_over = rights.owner == ROOT && self.groups.contains(&rights.group);
-        let open_bits = match is_handed_over {
-            true => 0o037,
-            false => 0o077,
-        };
-        match rights.mode & open_bits {
-            0 => Ok(()),
-            _ => Err(exposure(path, ExposureKind::Open(rights.mode & 0o777))),
-        }
-    }
-
-    /// A group of ours may change it: many systems give each user a group of their own, and files
-    /// that it may write.
-    fn may_stand(&self, path: &Path, rights: Rights) -> Result<(), Exposure> {
-        let writable_bits = match self.groups.contains(&rights.group) {
-            true => 0o002,
-            false => 0o022,
-        };
-        self.is_unwritable(path, rights, writable_bits)
-    }
-
-    fn is_ours_alone(&self, path: &Path, rights: Rights) -> Result<(), Exposure> {
-        self.is_unwritable(path, rights, 0o022)
-    }
-
-    fn is_unwritable(&self, path: &Path, rights: Rights, bits: u32) -> Result<(), Exposure> {
-        self.owns(path, rights)?;
-        match rights.mode & bits {
-            0 => Ok(()),
-            _ => Err(exposure(path, ExposureKind::Writable(rights.mode & 0o777))),
-        }
-    }
-
-    fn owns(&self, path: &Path, rights: Rights) -> Result<(), Exposure> {
-        if [ROOT, self.user].contains(&rights.owner) {
-            return Ok(());
-        }
-        let (owner, user) = (rights.owner, self.user);
-        Err(exposure(path, ExposureKind::Owner { owner, user }))
-    }
-}
-
-/// What the system says of a file.
-#[derive(Clone, Copy, Debug)]
-struct Rights {
-    owner: u32,
-    group: u32,
-    mode: u32,
-}
-
-impl From<&Metadata> for Rights {
-    fn from(seen: &Metadata) -> Self {
-        Self {
-            owner: seen.uid(),
-            group: seen.gid(),
-            mode: seen.mode(),
-        }
-    }
-}
-
-fn exposure(path: &Path, kind: ExposureKind) -> Exposure {
-    Exposure {
-        path: path.to_owned(),
-        kind,
-    }
-}
-
 fn open_regular(path: &Path) -> Result<File, FileError> {
     // Asked before opening: opening a pipe would wait for its writer, and some devices act.
     if !fs::metadata(path)?.is_file() {
@@ -370,11 +179,6 @@ fn folder_of(path: &Path) -> &Path {
         _ => Path::new("."),
     }
 }
-
-const ROOT: u32 = 0;
-
-/// `S_ISVTX` (inode(7)).
-const STICKY: u32 = 0o1000;
 
 /// The same bits on every architecture that rustix knows.
 const NO_LINK: i32 = OFlags::NOFOLLOW.bits() as i32;

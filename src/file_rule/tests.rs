@@ -1,8 +1,8 @@
 //! The rule, for every owner, group and mode; and for real files.
-use super::*;
+use super::{account::Rights, path::Way, *};
 use std::{
     fs::Permissions,
-    os::unix::fs::{PermissionsExt, chown, symlink},
+    os::unix::fs::{PermissionsExt, chown, lchown, symlink},
     process::Command,
 };
 use tempfile::TempDir;
@@ -136,6 +136,21 @@ fn a_strangers_file_is_refused_whatever_its_mode() {
 }
 
 #[test]
+fn a_strangers_link_is_refused_also_where_nobody_else_may_remove_it() {
+    let (_folder, path) = file(0o600);
+    let shared = TempDir::new().unwrap();
+    set_mode(shared.path(), 0o1777);
+    let link = shared.path().join("link");
+    symlink(path.parent().unwrap(), &link).unwrap();
+    let through = link.join("file");
+    assert!(open_secret(&through).is_ok());
+    if lchown(&link, Some(12_345), None).is_ok() {
+        assert!(is_exposed(open_secret(&through)));
+        assert!(is_exposed(open_trusted(&through)));
+    }
+}
+
+#[test]
 fn systemds_credentials_are_guarded_by_systemd() {
     let (folder, path) = file(0o444);
     assert!(open_secret_beside(&path, Some(folder.path())).is_ok());
@@ -227,12 +242,12 @@ fn links_are_followed_as_the_kernel_does_and_an_endless_one_is_an_error() {
     fs::write(real.join("a/file"), "").unwrap();
     symlink("../b/../a/file", real.join("a/link")).unwrap();
     fs::create_dir(real.join("b")).unwrap();
-    let folders = path::folders_to(&real.join("a/link")).unwrap();
+    let folders = Way::to(&real.join("a/link")).unwrap().folders;
     for name in ["", "a", "b"] {
         let is_there = folders.iter().any(|folder| folder == &real.join(name));
         // Through b/.. no name is looked up in b itself.
         assert_eq!(is_there, name != "b", "{name:?}: {folders:?}");
     }
     symlink("loop", real.join("loop")).unwrap();
-    assert!(path::folders_to(&real.join("loop")).is_err());
+    assert!(Way::to(&real.join("loop")).is_err());
 }
