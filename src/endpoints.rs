@@ -13,12 +13,14 @@ mod logout;
 mod pages;
 mod sso_authentication;
 mod sso_token;
+mod states;
 mod token_refresh;
+mod used_state;
 
 pub use connect::Connecting;
 
 use crate::{
-    auth::{Authenticator, Carrier, Credential, Seen, SignedIn, Throttle},
+    auth::{Authenticator, Carrier, Credential, Seen, SignedIn},
     body::Body,
     config::{Callback, Config},
     failure::{Failure, Form},
@@ -32,6 +34,7 @@ use crate::{
 use crowd::Crowd;
 use device::DeviceGrants;
 use http::{Method, Request, Response};
+use states::States;
 use std::{
     net::IpAddr,
     sync::Arc,
@@ -57,10 +60,8 @@ struct Parts {
     draining: CancellationToken,
     /// Sign-ins that are being begun, by client.
     beginning: Crowd,
-    /// Callbacks that used up a state for nothing, by client.
-    wasted_states: Throttle,
-    /// Of them those that brought an error instead of a code.
-    states_with_errors: Throttle,
+    /// States that callbacks use up, by client.
+    states: States,
     /// `None`: no callback answers OAuth connections.
     connecting: Option<Connecting>,
     telemetry: Telemetry,
@@ -111,8 +112,7 @@ impl Endpoints {
             devices: DeviceGrants::new(),
             draining,
             beginning: Crowd::new(MAX_BEGINNING),
-            wasted_states: Throttle::new(config.limits.failed_signins_per_client),
-            states_with_errors: Throttle::new(config.limits.failed_signins_per_client),
+            states: States::new(config.limits.failed_signins_per_client),
             connecting,
             telemetry,
         }))

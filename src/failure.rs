@@ -62,6 +62,8 @@ pub enum Failure {
     MediaType,
     /// The client failed too often; when it may try again.
     TooManyFailures(Duration),
+    /// The client's network finished too many sign-ins; when it may try again.
+    TooManySignIns(Duration),
     /// The client began too many sign-ins with a device code; when it may try again.
     TooManyDeviceGrants(Duration),
     /// The identity has too many sessions; when it may try again.
@@ -162,6 +164,7 @@ impl Failure {
             Self::BodyTooLarge => (413, REFUSED, -1254, "the body is too large for this endpoint".into()),
             Self::MediaType => (415, REFUSED, -1254, "the body must be application/json".into()),
             Self::TooManyFailures(_) => (429, LIMITED, -1100, "too many failed sign-ins from this address; wait".into()),
+            Self::TooManySignIns(_) => (429, LIMITED, -1100, "too many sign-ins from this address within ten minutes; wait".into()),
             Self::TooManyDeviceGrants(_) => (429, LIMITED, -1100, "too many sign-ins of this address wait for their approval; finish them, or wait".into()),
             Self::TooManySessions(_) => (429, LIMITED, -1100, "too many sessions of this identity; use one again, sign out of some, or wait".into()),
             Self::TooManyWaiters(_) => (429, LIMITED, -1100, "too many clients wait for this code; wait".into()),
@@ -186,6 +189,7 @@ impl Failure {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooManyFailures(wait)
+            | Self::TooManySignIns(wait)
             | Self::TooManyDeviceGrants(wait)
             | Self::TooManySessions(wait)
             | Self::TooManyWaiters(wait) => Some(*wait),

@@ -1,5 +1,6 @@
 //! Sessions: our records of signed-in identities, and the ids that may be used once.
 mod cache;
+mod claims;
 mod embedded;
 mod entry;
 mod error;
@@ -14,6 +15,7 @@ mod token;
 mod touches;
 mod upkeep;
 
+pub use claims::Claim;
 pub use entry::{Record, Session};
 pub use error::SessionError;
 pub use token::{SessionKey, SessionToken};
@@ -23,11 +25,7 @@ use embedded::Embedded;
 use memory::Memory;
 use millis::Millis;
 use shared::Shared;
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, sync::Arc, time::SystemTime};
 use store::{Inserted, Row, SessionStore, Shelf};
 
 /// The sessions of this sidecar, each with a record `R` of a higher layer. A clone is another
@@ -175,36 +173,6 @@ impl<R: Record> Sessions<R> {
             Ok(row.and_then(|row| shared.open(key, &row)).map(Arc::new))
         })
         .await
-    }
-
-    /// Uses an id that may be used once before `until`: true for the first caller only, whatever
-    /// happens to this process in between (as far as the store outlives it).
-    pub async fn claim(
-        &self,
-        id: &[u8],
-        until: SystemTime,
-        now: SystemTime,
-    ) -> Result<bool, SessionError> {
-        if until <= now {
-            return Ok(false);
-        }
-        let row = Row {
-            revision: 0,
-            // A store that ends it a rounding early would let it be used again.
-            ends_at: Millis::from(until).plus(Duration::from_millis(1)),
-            marks: Vec::new(),
-            sealed: Vec::new(),
-        };
-        let key = SessionKey(token::sha256(id));
-        let inserted = self
-            .shared
-            .store
-            .insert(Shelf::Claims, key, row, now.into());
-        match inserted.await? {
-            Inserted::New => Ok(true),
-            Inserted::Taken => Ok(false),
-            Inserted::Full => Err(SessionError::ClaimsFull),
-        }
     }
 
     /// Grows after every change or end of a session in this process. Who remembers a session

@@ -7,9 +7,10 @@ use super::{
     note,
     pages::signed_in,
     remaining,
+    used_state::Unfinished,
 };
 use crate::{
-    auth::{Fresh, Seen, SignedIn, Throttle, WINDOW},
+    auth::{Fresh, Seen, SignedIn},
     body::Body,
     config::Flow,
     cookie,
@@ -35,14 +36,17 @@ impl Endpoints {
         let attempt = self.attempt(&request, &fields, visit)?;
         seen.begin_again = Some(attempt.begin_again());
         let provider = self.begun_at(&attempt)?;
-        self.use_once(&attempt, visit).await?;
-        let redeemed = self.redeem(&provider, &attempt, &fields, visit).await;
-        let fresh = self.or_waste(redeemed, &fields, visit)?;
-        seen.identity = Some(fresh.identity.shared_username());
-        let database = &attempt.database;
-        let refresh_token = fresh.refresh_token.clone();
-        let begun = self.0.auth.sign_in(fresh, database, visit.now).await;
-        let (token, session) = begun.inspect_err(|_| provider.take_back(refresh_token.as_ref()))?;
+        let used = self.use_once(&provider, &attempt, &fields, visit).await?;
+        let begin = async {
+            let fresh = self.redeem(&provider, &attempt, &used.code, visit).await?;
+            seen.identity = Some(fresh.identity.shared_username());
+            let refresh_token = fresh.refresh_token.clone();
+            let begun = self.0.auth.sign_in(fresh, &attempt.database, visit.now);
+            let begun = begun.await;
+            Ok(begun.inspect_err(|_| provider.take_back(refresh_token.as_ref()))?)
+        };
+        let begun = begin.await;
+        let (token, session) = used.settle(begun).await?;
         note(seen, &session);
         self.audit(AuditEvent::SignIn, &session, visit);
         Ok(welcome(
@@ -61,65 +65,15 @@ impl Endpoints {
         fields: &Fields,
         visit: Visit<'_>,
     ) -> Result<Attempt, Failure> {
+        fields.check_lengths(&PARAMETERS, MAX_PARAMETER)?;
         let state = fields
             .text("state")?
             .ok_or(Failure::malformed("state is missing"))?;
         let attempt = Attempt::open(state, &self.0.ring, request.headers(), visit.now)
             .filter(|attempt| is_its_path(request.uri().path(), &attempt.callback))
             .ok_or(Failure::State)?;
-        // Anybody can make states, and each that is used is remembered until it would have ended:
-        // without this, one client's garbage would fill that memory and keep everybody out.
-        match self.wasted_by(fields)?.is_spent(visit.client) {
-            true => Err(Failure::TooManyFailures(WINDOW)),
-            false => Ok(attempt),
-        }
-    }
-
-    /// Counts a state that a callback used up for nothing.
-    pub(super) fn or_waste<T>(
-        &self,
-        redeemed: Result<T, Failure>,
-        fields: &Fields,
-        visit: Visit<'_>,
-    ) -> Result<T, Failure> {
-        let Err(failure) = &redeemed else {
-            return redeemed;
-        };
-        // What the provider is said to have answered may be the client's own invention.
-        if !is_outage(failure) {
-            self.wasted_by(fields)?.is_over(visit.client);
-        }
-        redeemed
-    }
-
-    /// What counts the states that such callbacks waste. Those with an error for themselves: it
-    /// takes nothing but a change of mind to bring one, and an office behind one address must not be
-    /// kept from signing in by those of its people who do not.
-    fn wasted_by(&self, fields: &Fields) -> Result<&Throttle, Failure> {
-        Ok(match fields.text("error")? {
-            Some(_) => &self.0.states_with_errors,
-            None => &self.0.wasted_states,
-        })
-    }
-
-    /// A state is good for one callback, whatever that callback brings.
-    pub(super) async fn use_once(
-        &self,
-        attempt: &Attempt,
-        visit: Visit<'_>,
-    ) -> Result<(), Failure> {
-        let sessions = self.0.auth.sessions();
-        match sessions
-            .claim(attempt.id.as_bytes(), attempt.ends_at(), visit.now)
-            .await
-        {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Failure::State),
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "sign-in state not claimed");
-                Err(Failure::from(&error))
-            }
-        }
+        self.0.states.check(fields, visit.client)?;
+        Ok(attempt)
     }
 
     /// Where the attempt was begun. One of the same name with another issuer, or another
@@ -137,22 +91,24 @@ impl Endpoints {
         &self,
         provider: &Arc<Provider>,
         attempt: &Attempt,
-        fields: &Fields,
+        code: &Secret,
         visit: Visit<'_>,
-    ) -> Result<Fresh, Failure> {
-        let code = self.code(provider, fields).await?;
+    ) -> Result<Fresh, Unfinished> {
         let redirect_uri = self.redirect_uri(&attempt.callback);
         let (verifier, nonce) = (&attempt.verifier, &attempt.nonce);
         let redeemed = provider
             .redeem(
-                &code,
+                code,
                 verifier,
                 &redirect_uri,
                 (nonce, attempt.started_at),
                 visit.now,
             )
             .await;
-        let signed_in = redeemed.map_err(|error| failed(&error))?;
+        let signed_in = redeemed.map_err(|error| {
+            tracing::warn!(error = chain(error.cause()), "sign-in failed");
+            Unfinished::from(&error)
+        })?;
         Ok(Fresh {
             identity: signed_in.identity,
             proof: signed_in.id_token,
@@ -183,17 +139,12 @@ fn failed(error: &OidcError) -> Failure {
     Failure::from(error)
 }
 
-/// Whether something was out of reach, which no client brings about.
-fn is_outage(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::ProviderUnreachable
-            | Failure::ProviderNonsense
-            | Failure::NodeUnreachable
-            | Failure::NodeLate
-            | Failure::StoreUnavailable
-    )
-}
+/// What a callback brings that is looked at.
+const PARAMETERS: [&str; 4] = ["code", "state", "iss", "error"];
+
+/// Longest of them, in bytes. Our states are below 5 KiB, codes of the providers below 4 KiB; more is
+/// refused by firewalls in front of a token endpoint, which would use the state up for nothing.
+const MAX_PARAMETER: usize = 8 * 1024;
 
 /// The provider sends the browser exactly where it was told to; only the trailing `/` that
 /// routing tolerates may differ.

@@ -20,7 +20,9 @@
 //! So a code alone is worth nothing to whoever sees it go by: it takes the cookie, an owner's key
 //! and the sealed verifier (PKCE). And a program that is handed another one's address stores no
 //! foreign account in its owner's name: it lacks the cookie.
-use super::{Endpoints, Visit, answer::json, connections::Shown, fields::Fields};
+use super::{
+    Endpoints, Visit, answer::json, connections::Shown, fields::Fields, used_state::Unfinished,
+};
 use crate::{
     auth::{ApiKeys, Seen},
     body::Body,
@@ -56,25 +58,26 @@ impl Endpoints {
             return Err(Failure::State);
         }
         let provider = self.begun_at(&attempt)?;
-        self.use_once(&attempt, visit).await?;
-        let redeem = async {
-            let code = self.code(&provider, &fields).await?;
+        let used = self.use_once(&provider, &attempt, &fields, visit).await?;
+        let connect = async {
             let redirect_uri = self.redirect_uri(&attempt.callback);
             let (verifier, nonce) = (&attempt.verifier, &attempt.nonce);
             let tokens = provider.connect(
-                &code,
+                &used.code,
                 verifier,
                 &redirect_uri,
                 (nonce, attempt.started_at),
                 visit.now,
             );
-            tokens.await.map_err(|error| {
-                tracing::warn!(error = chain(&error), "connection failed");
-                Failure::from(&error)
-            })
+            let tokens = tokens.await.map_err(|error| {
+                tracing::warn!(error = chain(error.cause()), "connection failed");
+                Unfinished::from(&error)
+            })?;
+            let stored = store(connecting, &provider, owner, tokens, visit).await;
+            stored.map_err(Unfinished::from)
         };
-        let tokens = self.or_waste(redeem.await, &fields, visit)?;
-        let connection = store(connecting, &provider, owner, tokens, visit).await?;
+        let connected = connect.await;
+        let connection = used.settle(connected).await?;
         self.audit_connection(AuditEvent::Connect, &connection.name, visit);
         let mut response = json(&Shown::new(&connection, visit.now));
         let cookies = response.headers_mut();

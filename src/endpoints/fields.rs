@@ -87,6 +87,15 @@ impl Fields {
         self.0.get(name).and_then(Value::as_str)
     }
 
+    /// Refuses a text among those of `names` that is longer than `most` bytes.
+    pub(super) fn check_lengths(&self, names: &[&str], most: usize) -> Result<(), Failure> {
+        let is_long = |name: &&&str| self.exact(name).is_some_and(|text| text.len() > most);
+        match names.iter().find(is_long) {
+            Some(name) => Err(Failure::malformed(format!("{name} is too long"))),
+            None => Ok(()),
+        }
+    }
+
     /// A text that must not be logged.
     pub(super) fn secret(&self, name: &str) -> Result<Option<Secret>, Failure> {
         Ok(self.text(name)?.map(Secret::new))

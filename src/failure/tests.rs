@@ -88,6 +88,12 @@ fn every_failure_has_its_row() {
             -1100,
         ),
         (
+            Failure::TooManySignIns(Duration::from_secs(60)),
+            429,
+            "57011",
+            -1100,
+        ),
+        (
             Failure::TooManySessions(Duration::from_secs(60)),
             429,
             "57011",

@@ -1,7 +1,7 @@
 //! Tokens that are not for us: got for an authorization code, and renewed.
 use super::{
-    Expect, Identity, OidcError, Registration, TokenFault, provider::Provider, sign_in::expected,
-    token_answer::TokenAnswer,
+    Expect, Identity, OidcError, RedemptionError, Registration, TokenFault, provider::Provider,
+    sign_in::expected, token_answer::TokenAnswer,
 };
 use crate::secret::Secret;
 use std::time::{Duration, Instant, SystemTime};
@@ -30,7 +30,7 @@ impl Provider {
     ///
     /// # Errors
     /// The provider refuses, cannot be reached or answers nonsense, or its ID token breaks a
-    /// rule.
+    /// rule; and whether the code may have been seen.
     pub async fn connect(
         &self,
         code: &Secret,
@@ -38,7 +38,7 @@ impl Provider {
         redirect_uri: &Url,
         proof: (&Secret, SystemTime),
         now: SystemTime,
-    ) -> Result<Tokens, OidcError> {
+    ) -> Result<Tokens, RedemptionError> {
         let exchanging = self.exchanged(code, verifier, redirect_uri, now);
         let (answer, now) = exchanging.await?;
         let refresh_token = answer.refresh_token().cloned();

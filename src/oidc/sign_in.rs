@@ -3,8 +3,8 @@
 mod tests;
 
 use super::{
-    Expect, Identity, OidcError, TokenFault, provider::Provider, remote::Discovered,
-    token_answer::TokenAnswer,
+    Expect, Identity, OidcError, RedemptionError, TokenFault, provider::Provider,
+    remote::Discovered, token_answer::TokenAnswer,
 };
 use crate::{config, secret::Secret};
 use openidconnect::{
@@ -121,7 +121,8 @@ impl Provider {
     /// the attempt's nonce, and when it began.
     ///
     /// # Errors
-    /// The provider refuses, cannot be reached or answers nonsense, or its token breaks a rule.
+    /// The provider refuses, cannot be reached or answers nonsense, or its token breaks a rule;
+    /// and whether the code may have been seen.
     pub async fn redeem(
         &self,
         code: &Secret,
@@ -129,11 +130,11 @@ impl Provider {
         redirect_uri: &Url,
         proof: (&Secret, SystemTime),
         now: SystemTime,
-    ) -> Result<SignIn, OidcError> {
+    ) -> Result<SignIn, RedemptionError> {
         let exchanging = self.exchanged(code, verifier, redirect_uri, now);
         let (answer, now) = exchanging.await?;
         let expect = expected(&answer, code, proof);
-        self.signed_in(&answer, expect, now).await
+        Ok(self.signed_in(&answer, expect, now).await?)
     }
 
     /// What the token endpoint answers to a code, and when: its tokens may be younger than the
@@ -144,8 +145,9 @@ impl Provider {
         verifier: &Secret,
         redirect_uri: &Url,
         now: SystemTime,
-    ) -> Result<(TokenAnswer, SystemTime), OidcError> {
-        let discovered = self.discovered().await?;
+    ) -> Result<(TokenAnswer, SystemTime), RedemptionError> {
+        let discovered = self.discovered().await;
+        let discovered = discovered.map_err(RedemptionError::NeverSent)?;
         let started = Instant::now();
         let remote = &self.remote;
         let exchanging = remote.exchange(&discovered, code, verifier, redirect_uri);

@@ -1,13 +1,13 @@
 //! The endpoints at which we authenticate as the provider's client.
 use super::{
-    OAuthError, OidcError,
+    OAuthError, OidcError, RedemptionError,
     client_auth::ClientAuth,
     json,
     remote::{Discovered, Remote, media_type},
     revocation::MAX_WAIT,
     token_answer::TokenAnswer,
 };
-use crate::secret::Secret;
+use crate::{http_client::HttpClientError, secret::Secret};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use std::time::SystemTime;
@@ -25,9 +25,26 @@ impl Remote {
         endpoint: &Url,
         form: &[(&str, &str)],
     ) -> Result<Response<Bytes>, OidcError> {
-        let request = self.authenticated(&discovered.client_auth, endpoint, form)?;
+        let posted = self.posted(discovered, endpoint, form).await;
+        posted.map_err(RedemptionError::into_cause)
+    }
+
+    /// As [`post`](Self::post), for a form whose sender must know whether it left. It did not
+    /// if there was no connection; a connection that broke, or on which no answer came in time,
+    /// may have carried it.
+    async fn posted(
+        &self,
+        discovered: &Discovered,
+        endpoint: &Url,
+        form: &[(&str, &str)],
+    ) -> Result<Response<Bytes>, RedemptionError> {
+        let request = self.authenticated(&discovered.client_auth, endpoint, form);
+        let request = request.map_err(RedemptionError::NeverSent)?;
         let answer = self.http.send(request).await;
-        answer.map_err(|error| self.failed(error))
+        answer.map_err(|error| match error {
+            HttpClientError::Connect(_) => RedemptionError::NeverSent(self.failed(error)),
+            _ => RedemptionError::Sent(self.failed(error)),
+        })
     }
 
     fn authenticated(
@@ -64,8 +81,12 @@ impl Remote {
     ) -> Result<TokenAnswer, OidcError> {
         let endpoint = discovered.metadata.token_endpoint.url();
         let answer = self.post(discovered, endpoint, form).await?;
-        if answer.status() != StatusCode::OK || !may_be_json(&answer) {
-            return Err(self.refusal("token endpoint", &answer));
+        self.token_answer(&answer)
+    }
+
+    fn token_answer(&self, answer: &Response<Bytes>) -> Result<TokenAnswer, OidcError> {
+        if answer.status() != StatusCode::OK || !may_be_json(answer) {
+            return Err(self.refusal("token endpoint", answer));
         }
         TokenAnswer::parse(answer.body())
             .map_err(|what| self.nonsense(format!("its token endpoint's answer: {what}")))
@@ -74,21 +95,23 @@ impl Remote {
     /// Exchanges an authorization code (RFC 6749 section 4.1.3).
     ///
     /// # Errors
-    /// Refused, unreachable or nonsense.
+    /// Refused, unreachable or nonsense; and whether the code may have been seen.
     pub(super) async fn exchange(
         &self,
         discovered: &Discovered,
         code: &Secret,
         verifier: &Secret,
         address: &Url,
-    ) -> Result<TokenAnswer, OidcError> {
+    ) -> Result<TokenAnswer, RedemptionError> {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code.expose()),
             ("code_verifier", verifier.expose()),
             ("redirect_uri", address.as_str()),
         ];
-        self.token(discovered, &form).await
+        let endpoint = discovered.metadata.token_endpoint.url();
+        let answer = self.posted(discovered, endpoint, &form).await?;
+        Ok(self.token_answer(&answer)?)
     }
 
     /// Revokes a refresh token (RFC 7009), if the provider has an endpoint for that.

@@ -113,6 +113,20 @@ impl SessionStore for Embedded {
         }))
     }
 
+    fn release(&self, key: SessionKey, ends_at: Millis) -> BoxFuture<'_, Result<(), SessionError>> {
+        Box::pin(self.writing(move |database| {
+            let transaction = database.begin_write()?;
+            let mut rows = Rows::open(&transaction, Shelf::Claims)?;
+            let present = rows.get(key)?;
+            if present.is_none_or(|row| row.ends_at != ends_at) {
+                return Ok(());
+            }
+            rows.remove(key)?;
+            drop(rows);
+            Ok(transaction.commit()?)
+        }))
+    }
+
     fn marked(
         &self,
         mark: Mark,

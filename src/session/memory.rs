@@ -80,6 +80,15 @@ impl SessionStore for Memory {
         Box::pin(ready(Ok(row)))
     }
 
+    fn release(&self, key: SessionKey, ends_at: Millis) -> BoxFuture<'_, Result<(), SessionError>> {
+        let mut rows = self.rows(Shelf::Claims);
+        let present = rows.by_key.get(&key);
+        if present.is_some_and(|row| row.ends_at == ends_at) {
+            rows.remove(&key);
+        }
+        Box::pin(ready(Ok(())))
+    }
+
     fn marked(
         &self,
         mark: Mark,

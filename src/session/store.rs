@@ -38,6 +38,9 @@ pub(super) trait SessionStore: Send + Sync {
     /// Takes the session's row out, and returns it.
     fn remove(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Row>, SessionError>>;
 
+    /// Takes the claim's row out if it still ends at `ends_at`: not that of a later claim.
+    fn release(&self, key: SessionKey, ends_at: Millis) -> BoxFuture<'_, Result<(), SessionError>>;
+
     /// The keys of sessions that bear `mark`, in their order, from the one that follows `after`;
     /// [`AT_ONCE`] at most.
     fn marked(

@@ -30,6 +30,7 @@ async fn redeem(provider: &Provider) -> Result<SignIn, OidcError> {
     provider
         .redeem(&code, &verifier, &callback(), (&nonce, at(NOW)), at(NOW))
         .await
+        .map_err(RedemptionError::into_cause)
 }
 
 #[tokio::test]

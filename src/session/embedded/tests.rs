@@ -78,8 +78,20 @@ async fn sessions_and_claims_survive_kill_9() {
     assert_eq!(look(&sessions, &alive, start()).await, "alice");
     assert_eq!(look(&sessions, &ended, start()).await, "unknown");
     let until = start() + Duration::from_secs(600);
-    assert!(!sessions.claim(b"state", until, start()).await.unwrap());
-    assert!(sessions.claim(b"other", until, start()).await.unwrap());
+    assert!(
+        sessions
+            .claim(b"state", until, start())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        sessions
+            .claim(b"other", until, start())
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 /// Runs the test above in a process of its own, up to where it waits to be killed.
@@ -107,7 +119,13 @@ async fn wait_for_death(folder: &Path) {
     let (alive, _) = sessions.create("alice".to_owned(), start()).await.unwrap();
     let (ended, _) = sessions.create("bob".to_owned(), start()).await.unwrap();
     let until = start() + Duration::from_secs(600);
-    assert!(sessions.claim(b"state", until, start()).await.unwrap());
+    assert!(
+        sessions
+            .claim(b"state", until, start())
+            .await
+            .unwrap()
+            .is_some()
+    );
     sessions.end(&ended.key()).await.unwrap();
     let lines = format!("\n{}\n{}\n", alive.expose(), ended.expose());
     std::io::stdout().write_all(lines.as_bytes()).unwrap();
@@ -150,7 +168,13 @@ async fn sessions_without_marks_are_dropped_and_claims_stay() {
     let config = config(store, folder.path());
     let sessions = open(&config).await;
     let until = start() + Duration::from_secs(600);
-    assert!(sessions.claim(b"state", until, start()).await.unwrap());
+    assert!(
+        sessions
+            .claim(b"state", until, start())
+            .await
+            .unwrap()
+            .is_some()
+    );
     drop(sessions);
     let database = redb::Database::open(file(&folder)).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -165,7 +189,13 @@ async fn sessions_without_marks_are_dropped_and_claims_stay() {
     drop(database);
     let sessions = open(&config).await;
     assert_eq!(sessions.count(start()).await.unwrap(), 0);
-    assert!(!sessions.claim(b"state", until, start()).await.unwrap());
+    assert!(
+        sessions
+            .claim(b"state", until, start())
+            .await
+            .unwrap()
+            .is_none()
+    );
     drop(sessions);
     assert_eq!(open(&config).await.count(start()).await.unwrap(), 0);
 }

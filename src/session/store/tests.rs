@@ -211,3 +211,29 @@ async fn a_full_shelf_of_memory_refuses_new_keys_and_evicts_nothing() {
         Inserted::New
     );
 }
+
+#[tokio::test]
+async fn a_claim_is_given_back_by_its_own_end_alone() {
+    let folder = folder();
+    for (name, store) in stores(&folder).await {
+        let claim = || store.insert(Shelf::Claims, key(1), row(0, 2000, ""), NOW);
+        store.release(key(1), Millis(2000)).await.unwrap(); // none is there
+        assert_eq!(claim().await.unwrap(), Inserted::New, "{name}");
+        for other in [1999, 2001] {
+            store.release(key(1), Millis(other)).await.unwrap();
+            assert_eq!(claim().await.unwrap(), Inserted::Taken, "{name} {other}");
+        }
+        store.release(key(2), Millis(2000)).await.unwrap();
+        assert_eq!(claim().await.unwrap(), Inserted::Taken, "{name}");
+        store.release(key(1), Millis(2000)).await.unwrap();
+        assert_eq!(claim().await.unwrap(), Inserted::New, "{name}");
+        // The place in the order of their ends goes with it.
+        store.release(key(1), Millis(2000)).await.unwrap();
+        let purged = store.purge(Shelf::Claims, Millis(9000)).await.unwrap();
+        assert_eq!(purged, 0, "{name}");
+        let session = store.insert(Shelf::Sessions, key(1), row(0, 2000, "s"), NOW);
+        assert_eq!(session.await.unwrap(), Inserted::New, "{name}");
+        store.release(key(1), Millis(2000)).await.unwrap();
+        assert!(store.read(key(1)).await.unwrap().is_some(), "{name}");
+    }
+}

@@ -88,6 +88,10 @@ impl SessionStore for Paused {
         })
     }
 
+    fn release(&self, key: SessionKey, ends_at: Millis) -> BoxFuture<'_, Result<(), SessionError>> {
+        self.store.release(key, ends_at)
+    }
+
     fn marked(
         &self,
         mark: Mark,

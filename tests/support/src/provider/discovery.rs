@@ -72,6 +72,8 @@ fn apply(lie: &Lie, shared: &Shared, metadata: &mut Value) {
             metadata["id_token_signing_alg_values_supported"] = json!(["none", "HS256", "RS256"]);
         }
         Lie::AdvertisesPlain => metadata["code_challenge_methods_supported"] = json!(["plain"]),
+        // Port 1 is privileged, and nothing has used it for decades.
+        Lie::TokenEndpointGone => metadata["token_endpoint"] = "https://127.0.0.1:1/token".into(),
         Lie::HttpEndpoints => {
             let insecure = |endpoint| shared.url(endpoint).replacen("https", "http", 1);
             metadata["authorization_endpoint"] = insecure(Endpoint::Authorize).into();

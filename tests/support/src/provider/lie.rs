@@ -106,6 +106,8 @@ pub enum Lie {
     HttpEndpoints,
     /// `jwks_uri` is missing.
     NoJwksUri,
+    /// The token endpoint is where nobody listens.
+    TokenEndpointGone,
     /// Harmless: there is no device grant.
     NoDeviceEndpoint,
     /// The device endpoint is `http://`.
@@ -176,6 +178,8 @@ pub enum Lie {
     // Any endpoint: applied in `transport.rs`, `Slow` at the gate.
     /// Status 500 with an HTML page.
     ServerError(Endpoint),
+    /// This status with an HTML page, as a firewall in front of it answers.
+    HtmlPage(Endpoint, u16),
     /// The body goes on for 64 MiB.
     EndlessBody(Endpoint),
     /// The body comes byte by byte, one in a hundredth of a second, and never ends.

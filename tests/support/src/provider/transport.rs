@@ -48,6 +48,11 @@ pub(crate) fn spoil(lies: &[Lie], endpoint: Endpoint, honest: Reply) -> Response
                 let page = "<!DOCTYPE html><title>Oops</title><h1>Something went wrong</h1>";
                 answer = reply(StatusCode::INTERNAL_SERVER_ERROR, "text/html", page).map(whole);
             }
+            Lie::HtmlPage(at, status) if *at == endpoint => {
+                let status = StatusCode::from_u16(*status).expect("a test's status is one");
+                let page = "<!DOCTYPE html><title>Blocked</title><h1>Request blocked</h1>";
+                answer = reply(status, "text/html", page).map(whole);
+            }
             Lie::NotJson(at) if *at == endpoint => {
                 answer =
                     reply(StatusCode::OK, "application/json", "{\"issuer\": nonsense").map(whole);
