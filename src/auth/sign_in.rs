@@ -104,22 +104,27 @@ impl Authenticator {
     }
 
     /// Ends a session: nobody finds it again, its Ocient token is forgotten, and its refresh
-    /// token is revoked at the provider in the background.
+    /// token is revoked at the provider in the background. Returns the session, if there was one.
     ///
     /// # Errors
     /// The store does not work, so that the session may still be live.
-    pub async fn sign_out(&self, key: &SessionKey) -> Result<(), Failure> {
+    pub async fn sign_out(
+        &self,
+        key: &SessionKey,
+    ) -> Result<Option<Arc<Session<SignedIn>>>, Failure> {
         let ended = self.0.sessions.end(key).await.map_err(|error| {
             tracing::warn!(error = chain(&error), "session not ended");
             Failure::from(&error)
         })?;
-        let Some(session) = ended else { return Ok(()) };
+        let Some(session) = ended else {
+            return Ok(None);
+        };
         self.0.tokens.drop_key(session_key(&session));
         let provider = self.provider_of(&session.record.identity).cloned();
         if let (Some(provider), Some(token)) = (provider, session.record.refresh_token()) {
             self.revoke(provider, token.clone());
         }
-        Ok(())
+        Ok(Some(session))
     }
 
     /// The provider that proved an identity, if it is still configured: one of the same name

@@ -18,7 +18,7 @@ use crate::{
     oidc::{OAuthError, OidcError, Provider},
     page::Reader,
     secret::Secret,
-    session::{Session, SessionToken},
+    session::{Session, SessionKey, SessionToken},
     status::{Status, StatusOnly},
     telemetry::{AuditEvent, chain},
 };
@@ -43,12 +43,15 @@ impl Endpoints {
             let refresh_token = fresh.refresh_token.clone();
             let begun = self.0.auth.sign_in(fresh, &attempt.database, visit.now);
             let begun = begun.await;
-            Ok(begun.inspect_err(|_| provider.take_back(refresh_token.as_ref()))?)
+            let begun = begun.inspect_err(|_| provider.take_back(refresh_token.as_ref()));
+            begun.map_err(Unfinished::from)
         };
         let begun = begin.await;
         let (token, session) = used.settle(begun).await?;
         note(seen, &session);
         self.audit(AuditEvent::SignIn, &session, visit);
+        self.end_former(request.headers(), session.key(), visit)
+            .await;
         Ok(welcome(
             request.headers(),
             &attempt,
@@ -56,6 +59,29 @@ impl Endpoints {
             &session,
             visit,
         ))
+    }
+
+    /// Ends the session whose cookie the new session's takes the place of, whoever's it is: nobody
+    /// could sign out of it any more, and a thief of the cookie would have it on. Only a sign-in
+    /// that succeeded comes here, so that no link of another site ends a session by itself. Of
+    /// two tabs that sign in at once, each ends the session that both began with, or the
+    /// later one that of the other. A session that cannot be ended now is no reason to refuse the new one.
+    async fn end_former(&self, headers: &HeaderMap, new: &SessionKey, visit: Visit<'_>) {
+        // Of two cookies nobody can tell which is the planted one.
+        let Ok(Some(shown)) = cookie::find(headers, cookie::SESSION) else {
+            return;
+        };
+        let Some(key) = SessionToken::parse(shown).map(|token| token.key()) else {
+            return;
+        };
+        if key == *new {
+            return;
+        }
+        match self.0.auth.sign_out(&key).await {
+            Ok(Some(former)) => self.audit(AuditEvent::Logout, &former, visit),
+            Ok(None) => {}
+            Err(failure) => tracing::warn!(?failure, "former session of a browser not ended"),
+        }
     }
 
     /// The attempt that a callback ends: begun here, by this browser, for this callback.

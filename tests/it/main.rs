@@ -28,6 +28,7 @@ mod errors_limits;
 mod errors_outages;
 mod explain;
 mod floods;
+mod former_session;
 mod forwarding;
 mod forwarding_answers;
 mod forwarding_breaks;
