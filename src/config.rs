@@ -64,7 +64,7 @@ pub use provider::{Flow, Provider};
 pub use secret_source::{SecretError, SecretSource};
 pub use sessions::{Sessions, Store};
 pub use sql_node::{CredentialMode, Credentials, SqlNode};
-pub use sso::Sso;
+pub use sso::{DevicePickup, Sso};
 pub use tls::{Tls, TlsVersion};
 pub use token_form::{AccessTokens, TokenForm};
 pub use trust::Trust;

@@ -109,7 +109,7 @@ impl Endpoints {
             public_url: config.listen.public_url.clone(),
             callbacks: config.callbacks.clone(),
             default_database: config.sso.default_database.clone(),
-            devices: DeviceGrants::new(),
+            devices: DeviceGrants::new(config.sso.device_pickup),
             draining,
             beginning: Crowd::new(MAX_BEGINNING),
             states: States::new(config.limits.failed_signins_per_client),

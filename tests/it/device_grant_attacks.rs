@@ -53,6 +53,27 @@ async fn a_code_is_of_its_database_alone() {
 }
 
 #[tokio::test]
+async fn a_device_of_another_network_picks_no_session_up_unless_it_may() {
+    for (pickup, status) in [("'network'", 400), ("'anywhere'", 200)] {
+        let site = device_site(|settings| settings.set("sso", "device_pickup", pickup)).await;
+        let device = site.device().await;
+        site.decide(&device, Some("alice"));
+        site.provider.reached("token", 1).await;
+        let body = json!({"user_code": device.code, "database": RETAIL, "timeout": 30});
+        let url = site.url("/v1/sso_device_grant_verify");
+        let foreign = site.client().from_address("127.0.1.1".parse().unwrap());
+        let answer = foreign.post(&url).json(body).send().await.unwrap();
+        assert_eq!(answer.status, status, "{pickup}: {}", answer.text());
+        if status == 400 {
+            assert_refused(&answer, 400, -1203, pickup);
+            // The phished code is still good where it was begun, and at other devices there.
+            let own = verify_from(&site, "127.0.0.9", &device.code).await;
+            assert_eq!(own.status, 200, "{}", own.text());
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_address_has_twenty_grants_and_leaves_room_for_others() {
     let site = device_site(|_| {}).await;
     for _ in 0..20 {

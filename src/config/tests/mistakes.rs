@@ -184,6 +184,12 @@ fn values_out_of_form_are_answered_with_an_example() {
             "`sso.default_database`: empty",
             "write a value, or leave the key out",
         ),
+        (
+            "sso.device_pickup = 'office'",
+            21,
+            "`sso.device_pickup`: not one of the possible values",
+            "one of \"network\", \"anywhere\"",
+        ),
     ] {
         assert_mistake(added, 0, column, what, cure);
     }

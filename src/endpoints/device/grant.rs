@@ -1,6 +1,6 @@
 //! `Grant`: one device grant, from its begin to its pick-up.
 use crate::{
-    auth::{SignedIn, network},
+    auth::{SignedIn, neighbourhood, network},
     failure::Failure,
     oidc::OAuthError,
     session::{Session, SessionToken},
@@ -21,6 +21,8 @@ pub(super) struct Grant {
     pub(super) database: String,
     /// The network of the client that began it.
     pub(super) client: IpAddr,
+    /// The same, as far as other devices of the same household or office reach.
+    pub(super) neighbourhood: IpAddr,
     ready: OnceLock<Ready>,
     ended: OnceLock<Ended>,
     /// Its one permit is the right to hand the session out, and is there once the session is.
@@ -66,6 +68,7 @@ impl Grant {
         Self {
             database: database.to_owned(),
             client: network(client),
+            neighbourhood: neighbourhood(client),
             ready: OnceLock::new(),
             ended: OnceLock::new(),
             turn: Arc::new(Semaphore::new(0)),

@@ -4,7 +4,8 @@ use super::{
     user_code::UserCode,
 };
 use crate::{
-    auth::{Throttle, WINDOW, network, site},
+    auth::{Throttle, WINDOW, neighbourhood, network, site},
+    config::DevicePickup,
     failure::Failure,
 };
 use moka::sync::Cache;
@@ -33,6 +34,7 @@ struct Registry {
     ended: Cache<UserCode, (Arc<Grant>, Ended)>,
     guesses: Throttle,
     all_guesses: Throttle,
+    pickup: DevicePickup,
 }
 
 #[derive(Default)]
@@ -84,7 +86,7 @@ const MAX_ENDED: u64 = 10_000;
 const ENDED_LIFE: Duration = Duration::from_secs(600);
 
 impl DeviceGrants {
-    pub(in crate::endpoints) fn new() -> Self {
+    pub(in crate::endpoints) fn new(pickup: DevicePickup) -> Self {
         let ended = Cache::builder()
             .max_capacity(MAX_ENDED)
             .time_to_live(ENDED_LIFE)
@@ -94,6 +96,7 @@ impl DeviceGrants {
             ended,
             guesses: Throttle::new(MAX_GUESSES),
             all_guesses: Throttle::new(MAX_ALL_GUESSES),
+            pickup,
         }))
     }
 
@@ -140,7 +143,9 @@ impl DeviceGrants {
         Ok(Listed { grant, code, place })
     }
 
-    /// The grant that waits under `code`, for a client of the same database.
+    /// The grant that waits under `code`, for a client of the same database, and where
+    /// `sso.device_pickup` says so, of the neighbourhood where it was begun. To others a right code
+    /// is a wrong one in every respect, or they would learn which codes are right.
     ///
     /// # Errors
     /// It has ended, there is none, or the client guesses.
@@ -164,7 +169,8 @@ impl DeviceGrants {
             Some((grant, Some(ended)))
         };
         let found = waiting.or_else(ended);
-        let found = found.filter(|(grant, _)| grant.database == database);
+        let found = found
+            .filter(|(grant, _)| grant.database == database && registry.may_pick_up(grant, client));
         let is_begun_here = matches!(&found, Some((grant, _)) if grant.client == network(client));
         if registry.all_guesses.is_spent(EVERYBODY) && !is_begun_here {
             return Err(Failure::TooManyFailures(WINDOW).into());
@@ -182,6 +188,13 @@ impl DeviceGrants {
 }
 
 impl Registry {
+    fn may_pick_up(&self, grant: &Grant, client: IpAddr) -> bool {
+        match self.pickup {
+            DevicePickup::Network => grant.neighbourhood == neighbourhood(client),
+            DevicePickup::Anywhere => true,
+        }
+    }
+
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

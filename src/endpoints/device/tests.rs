@@ -3,7 +3,10 @@ use super::{
     grant::{Ended, Ready},
     *,
 };
-use crate::{auth::SignedIn, config, oidc::OAuthError, seal::KeyRing, session::Sessions};
+use crate::{
+    auth::SignedIn, config, config::DevicePickup, oidc::OAuthError, seal::KeyRing,
+    session::Sessions,
+};
 use futures_util::FutureExt;
 use serde_json::json;
 use std::{net::IpAddr, time::SystemTime};
@@ -32,7 +35,7 @@ const TOO_MANY: Failure = Failure::TooManyFailures(Duration::from_secs(60));
 
 #[test]
 fn the_sixth_guess_within_a_minute_and_every_right_one_after_it_is_told_to_wait() {
-    let grants = DeviceGrants::new();
+    let grants = DeviceGrants::new(DevicePickup::Network);
     let _listed = listed(&grants, "WDJB-MJHT");
     for number in 0..5 {
         assert_eq!(find(&grants, "wdjbmjht", 2), Ok(()), "{number}");
@@ -49,7 +52,7 @@ fn the_sixth_guess_within_a_minute_and_every_right_one_after_it_is_told_to_wait(
 
 #[test]
 fn a_code_with_another_database_is_a_wrong_one() {
-    let grants = DeviceGrants::new();
+    let grants = DeviceGrants::new(DevicePickup::Network);
     let listed = listed(&grants, "WDJB-MJHT");
     let elsewhere = || {
         let found = grants.find("WDJB-MJHT", "system", address(2));
@@ -67,8 +70,41 @@ fn a_code_with_another_database_is_a_wrong_one() {
 }
 
 #[test]
+fn a_code_from_another_network_is_a_wrong_one_in_every_respect() {
+    let foreign = IpAddr::from([192, 0, 3, 1]);
+    let told = |grants: &DeviceGrants, code: &str| {
+        let found = grants.find(code, "retail", foreign);
+        found.map(drop).map_err(|ended| ended.failure)
+    };
+    let grants = DeviceGrants::new(DevicePickup::Network);
+    let listed = listed(&grants, "WDJB-MJHT");
+    for guess in ["WDJB-MJHT", "WDJB-MJHU", "WDJB-MJHT"] {
+        assert_eq!(told(&grants, guess), Err(Failure::State), "{guess}");
+    }
+    assert_eq!(find(&grants, "WDJB-MJHT", 9), Ok(()), "the same /24");
+    listed.grant.end(Failure::DeviceCodeUsed.into());
+    drop(listed);
+    for guess in ["WDJB-MJHT", "WDJB-MJHU"] {
+        assert_eq!(told(&grants, guess), Err(Failure::State), "{guess}, over");
+    }
+    for guess in ["WDJB-MJHT", "WDJB-MJHU"] {
+        assert_eq!(told(&grants, guess), Err(TOO_MANY), "{guess}: five guesses");
+    }
+}
+
+#[test]
+fn with_pickup_anywhere_a_code_is_good_in_every_network() {
+    let grants = DeviceGrants::new(DevicePickup::Anywhere);
+    let _listed = listed(&grants, "WDJB-MJHT");
+    for client in ["192.0.3.1", "2001:db8::1"] {
+        let found = grants.find("WDJB-MJHT", "retail", client.parse().unwrap());
+        assert!(found.is_ok(), "{client}");
+    }
+}
+
+#[test]
 fn guesses_from_everywhere_leave_a_code_to_the_network_that_began_it() {
-    let grants = DeviceGrants::new();
+    let grants = DeviceGrants::new(DevicePickup::Network);
     let _listed = listed(&grants, "WDJB-MJHT");
     for number in 0..1000_u32 {
         let guesser = IpAddr::from((0x0a00_0000 + number).to_be_bytes());
@@ -82,7 +118,7 @@ fn guesses_from_everywhere_leave_a_code_to_the_network_that_began_it() {
 
 #[test]
 fn room_is_bounded_for_one_client_and_for_all_and_comes_back() {
-    let grants = DeviceGrants::new();
+    let grants = DeviceGrants::new(DevicePickup::Network);
     let mut places: Vec<_> = (0..20)
         .map(|_| grants.reserve(address(1)).unwrap())
         .collect();
@@ -100,7 +136,7 @@ fn room_is_bounded_for_one_client_and_for_all_and_comes_back() {
 
 #[test]
 fn one_ipv6_site_leaves_room_for_others_however_many_networks_it_has() {
-    let grants = DeviceGrants::new();
+    let grants = DeviceGrants::new(DevicePickup::Network);
     let of_site = |network: u16| IpAddr::from([0x2001, 0xdb8, 1, network, 0, 0, 0, 1]);
     let places: Vec<_> = (0..100)
         .map(|number| grants.reserve(of_site(number)).unwrap())
@@ -115,7 +151,7 @@ fn one_ipv6_site_leaves_room_for_others_however_many_networks_it_has() {
 
 #[test]
 fn two_grants_never_share_a_code() {
-    let grants = DeviceGrants::new();
+    let grants = DeviceGrants::new(DevicePickup::Network);
     let first = listed(&grants, "WDJB-MJHT");
     let second = |code| {
         let place = grants.reserve(address(2)).unwrap();
@@ -131,7 +167,7 @@ fn two_grants_never_share_a_code() {
 
 #[tokio::test]
 async fn a_task_that_breaks_off_leaves_nobody_waiting() {
-    let grants = DeviceGrants::new();
+    let grants = DeviceGrants::new(DevicePickup::Network);
     let listed = listed(&grants, "WDJB-MJHT");
     let (grant, draining) = (listed.grant.clone(), CancellationToken::new());
     let waiting = grant.lease(Duration::from_secs(600), &draining);
