@@ -44,6 +44,8 @@ def main():
         record.write_text("".join(f"{name}: {count}\n" for name, count in found.items()))
     known = dict(line.split(": ") for line in record.read_text().splitlines())
     is_dearer = False
+    for name in found.keys() - known.keys():
+        raise SystemExit(f"{found[name]} {name} per request are not on record; see benches/compare/README.md")
     for name, count in found.items():
         bound = int(known[name]) * (MARGIN if name.startswith("instructions") else 1)
         is_dearer |= count > bound
