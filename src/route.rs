@@ -251,7 +251,7 @@ fn goes_on_behind_ours(normal: &str) -> bool {
 }
 
 /// Longest path that is read laxly, in bytes; a longer one that would have to be is refused. A
-/// database of 256 bytes fits, every one escaped, and the worst path takes some 20 microseconds.
+/// database of 256 bytes fits, every one escaped; `benches/compare/instructions` counts what the worst one costs.
 const MAX_ODD_LENGTH: usize = 1024;
 
 /// What begins the path of every query.

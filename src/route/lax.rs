@@ -9,7 +9,7 @@
 //! only, those of a pattern may stand anywhere in it.
 use super::{
     spelling::{decode_unreserved, is_invisible},
-    unescape::{Backslash, unescape},
+    unescape::{Mode, unescape},
 };
 use std::ops::Range;
 
@@ -47,41 +47,58 @@ impl Pattern {
 /// An odd path as lax readers see it.
 #[derive(Debug)]
 pub(super) struct Readings {
-    /// With a backslash for a separator; then for the begin of an escape, where there is one.
+    /// By those who differ in what is an escape; most paths are the same to all.
     readings: Vec<Reading>,
+    /// Whether it is too long to be read by all of them.
+    is_too_long: bool,
 }
+
+/// Longest path that is read by those who differ in what is an escape, in bytes. No database of real
+/// life has a backslash or bytes that are no text in its name.
+const MAX_DISPUTED_LENGTH: usize = 256;
 
 impl Readings {
     /// Those of `path`, the path of a request.
     pub(super) fn of(path: &str) -> Self {
         let decoded = decode_unreserved(path);
-        let separator = Reading::of(&decoded, Backslash::Separator);
-        let mut readings = vec![separator];
-        if readings[0].has_backslash {
-            readings.push(Reading::of(&decoded, Backslash::Escape));
+        let first = Reading::of(&decoded, Mode::PLAIN);
+        let others = Mode::OTHERS.into_iter().filter(|mode| {
+            (!mode.backslash_escapes || first.has_backslash)
+                && (!mode.takes_any_tail || first.has_gap)
+        });
+        let others: Vec<Mode> = others.collect();
+        let is_too_long =
+            !others.is_empty() && first.has_backslash && path.len() > MAX_DISPUTED_LENGTH;
+        let mut readings = vec![first];
+        if !is_too_long {
+            readings.extend(others.into_iter().map(|mode| Reading::of(&decoded, mode)));
         }
-        Self { readings }
+        Self {
+            readings,
+            is_too_long,
+        }
     }
 
-    /// Whether some reader takes the path for one of `patterns`.
+    /// Whether some reader takes the path for one of `patterns`, or may.
     pub(super) fn fit(&self, patterns: &[Pattern]) -> bool {
         let fits = |reading: &Reading| patterns.iter().any(|pattern| reading.fits(pattern));
-        self.readings.iter().any(fits)
+        self.is_too_long || self.readings.iter().any(fits)
     }
 }
 
-/// What the readers have in common that take a backslash for the same thing.
+/// What the readers have in common that take the same for an escape.
 #[derive(Debug, Default)]
 struct Reading {
     /// The texts of all segments, one after the other: in small letters, `_` for `-`,
     /// [`GAP`] for what some reader drops or ends at, and [`OTHER`] for what is no ASCII for anybody.
     text: Vec<u8>,
     segments: Vec<Segment>,
-    /// The numbers of those that are left when dot segments are resolved as RFC 3986 says.
-    left: Vec<usize>,
-    /// Whether a segment is there for some readers only, so that nobody can say what is left.
+    /// Whether a segment is there for some readers only, or takes another one away for some, so
+    /// that nobody can say what is left.
     is_loose: bool,
     has_backslash: bool,
+    /// Whether some bytes are no text.
+    has_gap: bool,
 }
 
 #[derive(Debug)]
@@ -92,31 +109,25 @@ struct Segment {
 }
 
 /// What some reader drops, and another one takes for the end: white space, controls, format
-/// characters, bytes that are no text, and the `+` that stands for a blank.
+/// characters, bytes that are no text, a `%` for nothing, and the `+` that stands for a blank.
 const GAP: u8 = 0;
 
 /// A character that is no ASCII for anybody.
 const OTHER: u8 = 0xFF;
 
 impl Reading {
-    fn of(decoded: &str, backslash: Backslash) -> Self {
+    fn of(decoded: &str, mode: Mode) -> Self {
         let mut reading = Self::default();
         let mut plain = Vec::new();
-        let mut is_certain = true;
         for segment in decoded.split('/') {
             match segment {
                 "" | "." => {}
-                ".." => {
-                    reading.left.pop();
-                    reading.is_loose |= !is_certain;
-                }
+                // Some resolve it before they merge `//`, some after it, and some never.
+                ".." => reading.is_loose = true,
                 segment => {
                     plain.clear();
-                    unescape(segment.as_bytes(), backslash, &mut plain);
-                    let first = reading.segments.len();
+                    unescape(segment.as_bytes(), mode, &mut plain);
                     reading.add(&plain);
-                    let added = &reading.segments[first..];
-                    is_certain &= added.len() == 1 && !added[0].has_end;
                 }
             }
         }
@@ -144,6 +155,7 @@ impl Reading {
                 }
             }
             if !chunk.invalid().is_empty() {
+                self.has_gap = true;
                 self.push(GAP, start);
             }
         }
@@ -164,7 +176,6 @@ impl Reading {
         // Empty, `.`, `..`, or so to whom it ends early.
         self.is_loose |= first.is_none_or(is_end);
         let has_end = text.iter().any(is_end);
-        self.left.push(self.segments.len());
         self.segments.push(Segment {
             text: start..self.text.len(),
             has_end,
@@ -183,16 +194,13 @@ impl Reading {
                 .iter()
                 .all(|wanted| segments.any(|segment| is(segment, wanted)));
         }
-        let Some(left) = self.left.get(..wanted.len()) else {
+        let Some(first) = self.segments.get(..wanted.len()) else {
             return false;
         };
-        let mut pairs = left.iter().zip(wanted);
-        let ends_there = || {
-            let last = left.last().map(|last| &self.segments[*last]);
-            self.left.len() == left.len() || last.is_some_and(|last| last.has_end)
-        };
-        pairs.all(|(number, wanted)| is(&self.segments[*number], wanted))
-            && (pattern.may_go_on || ends_there())
+        let mut pairs = first.iter().zip(wanted);
+        let ends_there =
+            || self.segments.len() == first.len() || first.last().is_some_and(|last| last.has_end);
+        pairs.all(|(segment, wanted)| is(segment, wanted)) && (pattern.may_go_on || ends_there())
     }
 }
 
@@ -203,7 +211,8 @@ fn is_like(text: &[u8], name: &[u8]) -> bool {
     for &byte in text {
         match left.split_first() {
             None => return !goes_on(byte),
-            Some((wanted, rest)) if *wanted == byte => left = rest,
+            // What is no ASCII is some letter's twin to some reader: circled, bold, or of another script.
+            Some((wanted, rest)) if *wanted == byte || byte == OTHER => left = rest,
             Some(_) if byte == GAP => {}
             Some(_) => return false,
         }
@@ -231,7 +240,8 @@ fn folded(char: char) -> Folded {
     };
     match u8::try_from(ascii) {
         Ok(b'-') => Folded::Byte(b'_'),
-        Ok(b'+') => Folded::Byte(GAP),
+        // A `%` that begins no escape is dropped by some.
+        Ok(b'+' | b'%') => Folded::Byte(GAP),
         Ok(byte) if byte.is_ascii_graphic() => Folded::Byte(byte.to_ascii_lowercase()),
         _ if is_invisible(char) => Folded::Byte(GAP),
         _ => match FOLDED.iter().find(|(from, _)| *from == char) {

@@ -119,11 +119,19 @@ fn resolve(path: &str) -> String {
     format!("/{}", segments.join("/"))
 }
 
-/// White space, controls, and the format characters that some readers drop.
+/// White space, controls, and what some readers drop: format characters, fillers and selectors
+/// (Unicode, `Default_Ignorable_Code_Point`).
 pub(super) fn is_invisible(char: char) -> bool {
     char.is_control()
         || char.is_whitespace()
-        || matches!(char, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+        || matches!(
+            char,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
         || char == char::REPLACEMENT_CHARACTER
 }
 

@@ -95,7 +95,7 @@ async fn of_two_tabs_that_sign_in_at_once_both_do_and_the_former_session_ends_on
     let visit = async |tab: usize| {
         let browser = site.client(); // its own jar: both tabs send what was there before
         let visit = browser.get(tabs[tab].as_str());
-        let begun = visit.header("cookie", &cookies.join("; ")).send().await;
+        let begun = visit.header("cookie", cookies.join("; ")).send().await;
         assert_eq!(begun.unwrap().status, 200, "{tab}");
         site.session_cookie(&browser)
     };

@@ -20,7 +20,7 @@ enum Whose {
 }
 use Whose::{Nobodys, Nodes, Ours};
 
-const SPELLINGS: [(&str, Whose); 104] = [
+const SPELLINGS: [(&str, Whose); 107] = [
     ("/v1/sso_authentication", Ours),
     ("/v1/sso-authentication", Ours),
     ("/v1/sso_authentication/", Ours),
@@ -121,7 +121,10 @@ const SPELLINGS: [(&str, Whose); 104] = [
     ("/v1/sso", Nodes),
     ("/v1/execute%2f..;x%00", Nodes),
     ("/a%2fb%5c;c//d/../%00?%zz", Nodes),
-    ("/v1/callback/../info?next=/v1/callback", Nodes),
+    ("/v1/callback/../info?next=/v1/callback", Nobodys),
+    ("/v1//../callback", Nobodys),
+    ("/v1/%c1%23allback", Nobodys),
+    ("/v1/x/../info?next=/v1/callback", Nodes),
     ("/v1/info?/../callback", Nodes),
     ("/openapi.json", Nodes),
     ("/", Nodes),
