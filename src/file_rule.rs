@@ -155,7 +155,9 @@ fn judge_future_folder(path: &Path) -> Result<bool, FileError> {
 
 /// Returns the folder where systemd put the credentials of this unit.
 pub fn credentials_folder() -> Option<PathBuf> {
-    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    // Every path lies below these.
+    folder.filter(|folder| folder.is_absolute() && folder.parent().is_some())
 }
 
 fn open_regular(path: &Path) -> Result<File, FileError> {

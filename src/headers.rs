@@ -82,7 +82,7 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 
 /// Fields that mean something at the head of a message alone. A server that merges trailers
 /// into the head (RFC 9110 section 6.5.1 warns of it) would take them for ours.
-const NEVER_TRAILERS: [HeaderName; 9] = [
+const NEVER_TRAILERS: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::CONTENT_LENGTH,
     header::COOKIE,
@@ -90,7 +90,6 @@ const NEVER_TRAILERS: [HeaderName; 9] = [
     header::PROXY_AUTHORIZATION,
     header::SET_COOKIE,
     header::TRAILER,
-    HeaderName::from_static("x-api-key"),
     HeaderName::from_static("x-request-id"),
 ];
 
@@ -132,6 +131,7 @@ fn is_unwanted(name: &HeaderName) -> bool {
         || is_hop_by_hop(name.as_str())
         || forged::is_forged(name.as_str())
         || forged::is_identity(name.as_str())
+        || forged::is_api_key(name.as_str())
 }
 
 /// What this proxy says about the client of one connection; made once per connection.

@@ -13,6 +13,8 @@ struct ApiKey {
     name: String,
     owner: String,
     digest: [u8; 32],
+    /// Bytes of its secret.
+    length: usize,
 }
 
 /// Keys that would not protect what they open.
@@ -52,6 +54,7 @@ impl ApiKeys {
                 name,
                 owner,
                 digest,
+                length: secret.expose().len(),
             });
         }
         Ok(Self(known))
@@ -90,29 +93,34 @@ impl ApiKeys {
         if self.is_empty() {
             return Ok(());
         }
-        for value in headers.get_all(header::AUTHORIZATION) {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            let (_, rest) = value.split_once([' ', '\t']).unwrap_or_default();
-            if self.has(&value) || self.has(rest) || self.is_part_of(rest) {
+        let lines = CREDENTIALS.iter().flat_map(|name| headers.get_all(name));
+        for value in lines {
+            if self.is_within(value.as_bytes()) {
                 return Err(Failure::MisplacedApiKey);
             }
         }
         Ok(())
     }
 
-    /// Whether a key is the user name or the password of a Basic credential.
-    fn is_part_of(&self, encoded: &str) -> bool {
-        let Some(decoded) = password::decoded(encoded) else {
-            return false;
-        };
-        let text = String::from_utf8_lossy(&decoded);
-        let (user, password) = text.split_once(':').unwrap_or((&text, ""));
-        self.has(user) || self.has(password)
+    /// Whether a key stands in the value of a field, plainly or as a part of a Basic credential.
+    fn is_within(&self, value: &[u8]) -> bool {
+        let value = String::from_utf8_lossy(value);
+        let (_, rest) = value.split_once([' ', '\t']).unwrap_or_default();
+        let decoded = password::decoded(rest).unwrap_or_default();
+        let decoded = String::from_utf8_lossy(&decoded);
+        let (_, password) = decoded.split_once(':').unwrap_or_default();
+        let pieces = value.split(is_between).chain(decoded.split(is_between));
+        [&value, rest, &decoded, password]
+            .into_iter()
+            .chain(pieces)
+            .any(|piece| self.has(piece))
     }
 
     /// Whether `text` is a key.
     pub(super) fn has(&self, text: &str) -> bool {
-        self.find(text.trim()).is_some()
+        let text = text.trim();
+        // Few texts are as long as a key, and only those are worth a digest.
+        self.0.iter().any(|key| key.length == text.len()) && self.find(text).is_some()
     }
 
     /// Every key is looked at, and compared in constant time: how long a refusal takes says
@@ -128,6 +136,18 @@ impl ApiKeys {
         found
     }
 }
+
+/// What stands between a key and what is around it, in any form of a credential.
+fn is_between(char: char) -> bool {
+    char.is_whitespace() || matches!(char, ':' | ',' | ';' | '=' | '"' | '\'')
+}
+
+/// The fields that hold credentials.
+const CREDENTIALS: [HeaderName; 3] = [
+    header::AUTHORIZATION,
+    header::PROXY_AUTHORIZATION,
+    header::COOKIE,
+];
 
 /// The one key in `X-Api-Key` or `Authorization: Bearer`. Of two, this program and one before
 /// it could each believe another one.
@@ -259,6 +279,9 @@ mod tests {
             (format!("Bearer {key}"), true),
             (format!("bearer\t {key} "), true),
             (format!("Other {key}"), true),
+            (format!("Bearer:{key}"), true),
+            (format!("ApiKey key=\"{key}\", x=1"), true),
+            (format!("Basic {}", encode(&format!("x:y:{key}"))), true),
             (key.to_owned(), true),
             (format!("Basic {}", encode(&format!("etl:{key}"))), true),
             (format!("Basic {}", encode(&format!("{key}:"))), true),
@@ -270,6 +293,12 @@ mod tests {
             let refused = keys().check_not_shown(&shown) == Err(Failure::MisplacedApiKey);
             assert_eq!(refused, is_refused, "{value}");
             assert!(ApiKeys::default().check_not_shown(&shown).is_ok());
+        }
+        for (name, value) in [
+            ("proxy-authorization", format!("Bearer {key}")),
+            ("cookie", format!("a=b; key={key}")),
+        ] {
+            assert!(keys().check_not_shown(&headers(&[(name, &value)])).is_err());
         }
     }
 

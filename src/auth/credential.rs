@@ -70,7 +70,8 @@ impl Credential {
                 cross_site::check_password(headers)?;
                 Self::of_basic(encoded, owner_of)
             }
-            _ => Ok(Self::Bearer),
+            // Browsers send some others by themselves, too (Negotiate, Digest).
+            _ => cross_site::check_password(headers).map(|()| Self::Bearer),
         }
     }
 

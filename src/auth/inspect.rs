@@ -63,7 +63,8 @@ impl Authenticator {
         own: Arc<str>,
     ) -> Result<Arc<str>, Failure> {
         let body = std::mem::replace(request.body_mut(), Body::empty());
-        let body = self.whole_body(body, &Failure::UnclearDatabase).await?;
+        let (most, unfit) = (self.0.inspected_body, Failure::UnclearDatabase);
+        let body = self.whole_body(body, most, &unfit).await?;
         let database = match (in_body(request.headers(), &body), queried) {
             (Named::Nothing, Named::Nothing) => own,
             (Named::Database(name), Named::Nothing) => name,
@@ -75,10 +76,15 @@ impl Authenticator {
         Ok(database)
     }
 
-    /// A longer body, or one with trailers, which could not be passed on unchanged, is not
-    /// inspected, but refused as `unfit`.
-    pub(super) async fn whole_body(&self, body: Body, unfit: &Failure) -> Result<Bytes, Failure> {
-        let collecting = Limited::new(body, self.0.inspected_body).collect();
+    /// A body of more than `most` bytes, or one with trailers, which could not be passed on
+    /// unchanged, is not inspected, but refused as `unfit`.
+    pub(super) async fn whole_body(
+        &self,
+        body: Body,
+        most: usize,
+        unfit: &Failure,
+    ) -> Result<Bytes, Failure> {
+        let collecting = Limited::new(body, most).collect();
         let collected = timeout(BODY_WAIT, collecting)
             .await
             .map_err(|_| Failure::BodyLate)?

@@ -30,6 +30,8 @@ const SIGN_IN_USERS: [&str; 3] = ["oauth_code", "oauth_tokens", "oauth_device_co
 
 const UNPLAIN: &str = "this user name could be taken for one that stands for a token; spell it, and its base64, plainly";
 
+const SESSION_ELSEWHERE: &str = "a session token goes with the user name `session`";
+
 impl Password {
     /// Reads what follows the scheme `Basic` (RFC 7617).
     ///
@@ -40,11 +42,16 @@ impl Password {
         if let Some(decoded) = decoded(encoded) {
             let colon = decoded.iter().position(|byte| *byte == b':');
             let (user, password) = decoded.split_at(colon.unwrap_or(decoded.len()));
-            if let Some(password) = Self::of_user(user, password.get(1..).unwrap_or_default())? {
+            let password = password.get(1..).unwrap_or_default();
+            if let Some(password) = Self::of_user(user, password)? {
                 return Ok(password);
             }
+            // Ours, and nobody else's: under any other name it would go on to the SQL node.
+            if password.starts_with(SessionToken::PREFIX.as_bytes()) {
+                return Err(Failure::malformed(SESSION_ELSEWHERE));
+            }
         }
-        match lenient_users(encoded).iter().any(|user| names_token(user)) {
+        match encoded.len() > LONGEST_ACCOUNT || is_token_users_to_lenient(encoded) {
             true => Err(Failure::malformed(UNPLAIN)),
             false => Ok(Self::Account),
         }
@@ -95,63 +102,95 @@ fn is_database(name: &str) -> bool {
 /// Whether some reader takes `user`, with a database or without, for a name that stands for a
 /// token of a provider, or for a sign-in: also in other case, or with quotation marks, blanks or
 /// rubbish around and within it.
-pub(super) fn names_token(user: &[u8]) -> bool {
-    let name: Zeroizing<Vec<u8>> = user
-        .iter()
-        .take_while(|byte| !matches!(**byte, b':' | b'@'))
-        .filter(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
-        .map(u8::to_ascii_lowercase)
-        .collect::<Vec<_>>()
-        .into();
+pub(super) fn names_token(user: impl IntoIterator<Item = u8>) -> bool {
+    let letters = user
+        .into_iter()
+        .take_while(|byte| !matches!(byte, b':' | b'@'))
+        .filter(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let name: Vec<u8> = letters
+        .map(|byte| byte.to_ascii_lowercase())
+        .take(LONGEST_NAME + 1)
+        .collect();
     let mut names = TOKEN_USERS.iter().chain(&SIGN_IN_USERS);
-    names.any(|known| *known != SESSION && *name == known.as_bytes())
+    names.any(|known| *known != SESSION && *name == *known.as_bytes())
 }
 
-/// How `encoded` may begin for readers who take what is no base64 for nothing: as if nothing was
-/// there, or, where it is padding, for the end of a text that another one follows.
-fn lenient_users(encoded: &str) -> [Zeroizing<Vec<u8>>; 2] {
-    let digits = |texts: &mut dyn Iterator<Item = &str>| {
-        let mut decoded = Zeroizing::new(Vec::with_capacity(LONGEST_USER));
-        for text in texts {
-            let digits = text.bytes().filter_map(digit);
-            let digits: Zeroizing<Vec<u8>> = digits.take(LONGEST_USER).collect::<Vec<_>>().into();
-            for four in digits.chunks(4) {
-                let mut bits = [0; 4];
-                bits[..four.len()].copy_from_slice(four);
-                let bytes = [
-                    bits[0] << 2 | bits[1] >> 4,
-                    bits[1] << 4 | bits[2] >> 2,
-                    bits[2] << 6 | bits[3],
-                ];
-                // Two digits make one byte, three make two.
-                decoded.extend_from_slice(&bytes[..(four.len() * 3 / 4).min(3)]);
-            }
-            if decoded.len() >= LONGEST_USER {
-                break;
-            }
-        }
-        decoded
-    };
-    [
-        digits(&mut std::iter::once(encoded)),
-        digits(&mut encoded.split('=').filter(|text| !text.is_empty())),
-    ]
-}
+/// Of those names: `oauth_device_code`.
+const LONGEST_NAME: usize = 17;
 
-/// Bytes of a user name that are looked at: the longest of those names has seventeen, and rubbish
-/// between its letters is for nobody but a tester.
-const LONGEST_USER: usize = 256;
+/// Longest Basic credential whose user name is no token's, in bytes of base64; a longer one is
+/// refused. Names and passwords have a tenth of it, and it is read in six ways.
+const LONGEST_ACCOUNT: usize = 4096;
 
-/// The value of a digit of base64, in either of its alphabets.
-fn digit(byte: u8) -> Option<u8> {
-    Some(match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
+/// Whether `encoded` begins, for readers who take what is no base64 for nothing, with a user name
+/// that stands for a token. They differ in the alphabet, and in whether padding is nothing, too, or
+/// the end of a text that another one follows.
+fn is_token_users_to_lenient(encoded: &str) -> bool {
+    ALPHABETS.iter().any(|alphabet| {
+        let digit = |byte: u8| alphabet.value(byte);
+        let whole = decode(encoded.bytes().filter_map(digit));
+        let parts = encoded.split('=').filter(|part| !part.is_empty());
+        let parts = parts.flat_map(|part| decode(part.bytes().filter_map(digit)));
+        names_token(whole) || names_token(parts)
     })
+}
+
+/// The bytes of digits of base64; what is left over at the end makes as many as it can.
+fn decode(mut digits: impl Iterator<Item = u8>) -> impl Iterator<Item = u8> {
+    let four = move || {
+        let mut bits = [0; 4];
+        let mut count = 0;
+        for (place, digit) in bits.iter_mut().zip(&mut digits) {
+            *place = digit;
+            count += 1;
+        }
+        let bytes = [
+            bits[0] << 2 | bits[1] >> 4,
+            bits[1] << 4 | bits[2] >> 2,
+            bits[2] << 6 | bits[3],
+        ];
+        // Two digits make one byte, three make two.
+        (count > 1).then(|| bytes.into_iter().take(count - 1))
+    };
+    std::iter::from_fn(four).flatten()
+}
+
+/// An alphabet of base64 (RFC 4648 sections 4 and 5), and whether the two digits in which they differ
+/// are digits in it.
+struct Alphabet {
+    is_standard: bool,
+    is_url_safe: bool,
+}
+
+const ALPHABETS: [Alphabet; 3] = [
+    Alphabet {
+        is_standard: true,
+        is_url_safe: false,
+    },
+    Alphabet {
+        is_standard: false,
+        is_url_safe: true,
+    },
+    Alphabet {
+        is_standard: true,
+        is_url_safe: true,
+    },
+];
+
+impl Alphabet {
+    /// The value of a digit; `None`: nothing, to a lenient reader.
+    fn value(&self, byte: u8) -> Option<u8> {
+        Some(match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' if self.is_standard => 62,
+            b'/' if self.is_standard => 63,
+            b'-' if self.is_url_safe => 62,
+            b'_' if self.is_url_safe => 63,
+            _ => return None,
+        })
+    }
 }
 
 /// What every reader takes: also without the padding, which many leave out.
@@ -283,8 +322,40 @@ mod tests {
         for encoded in ["", "!!!", "YWxpY2U6eA==", "YWxp Y2U6eA", "x", "===="] {
             assert_eq!(read_encoded(encoded), Ok(None), "{encoded}");
         }
-        let long = BASE64_STANDARD.encode(format!("{}id_token:x", "a".repeat(1000)));
-        assert_eq!(read_encoded(&long), Ok(None));
+        for length in [1000, LONGEST_ACCOUNT * 3 / 4 - 10] {
+            let long = BASE64_STANDARD.encode(format!("{}id_token:x", "a".repeat(length)));
+            let is_read = long.len() <= LONGEST_ACCOUNT;
+            assert_eq!(read_encoded(&long).is_ok(), is_read, "{length}");
+        }
+        let longest = "YWxpY2U6".repeat(LONGEST_ACCOUNT / 8);
+        assert_eq!(read_encoded(&longest), Ok(None));
+        assert_eq!(read_encoded(&format!("{longest}YWxp")), Err(400));
+    }
+
+    #[test]
+    fn rubbish_of_either_alphabet_hides_no_name_wherever_it_stands() {
+        for user in ["id_token", "oauth_code@x"] {
+            let plain = BASE64_STANDARD.encode(format!("{user}:ey.t.n"));
+            for rubbish in ["-", "_", "+", "/", "=", " ", "\u{b7}"] {
+                for at in 0..plain.len() {
+                    let garbled = format!("{}{rubbish}{}", &plain[..at], &plain[at..]);
+                    let drops = |reader: &Alphabet| reader.value(rubbish.as_bytes()[0]).is_none();
+                    assert!(ALPHABETS.iter().any(drops), "{rubbish}");
+                    let read = Password::read(&garbled);
+                    assert!(!matches!(read, Ok(Password::Account)), "{garbled}");
+                }
+            }
+        }
+        let blanks = BASE64_STANDARD.encode(format!("{}id_token:x", " ".repeat(1000)));
+        assert_eq!(read_encoded(&blanks), Err(400));
+    }
+
+    #[test]
+    fn a_session_token_goes_under_its_own_name_alone() {
+        for user in ["SESSION", " session", "alice", "alice@system", ""] {
+            let encoded = BASE64_STANDARD.encode(format!("{user}:ocs_x"));
+            assert_eq!(read_encoded(&encoded), Err(400), "{user}");
+        }
     }
 
     proptest::proptest! {

@@ -61,7 +61,7 @@ fn warn_of_editable(
     let mut ours = username_claims
         .iter()
         .filter(|(name, _)| provider.is_none_or(|provider| provider == name));
-    let Some((name, claim)) = ours.find(|(_, claim)| EDITABLE.contains(&claim.as_str())) else {
+    let Some((name, claim)) = ours.find(|(_, claim)| is_editable(claim)) else {
         return;
     };
     let fault = Fault::new(format!(
@@ -77,7 +77,7 @@ fn warn_of_editable(
 /// Claims of OpenID Connect Core section 5.1 that are the person's own to edit, in the usual account
 /// page; section 5.7 forbids to take one for an identity. Not `email`, which only counts where the
 /// provider has verified it.
-const EDITABLE: [&str; 10] = [
+const EDITABLE: [&str; 13] = [
     "preferred_username",
     "nickname",
     "name",
@@ -88,7 +88,20 @@ const EDITABLE: [&str; 10] = [
     "picture",
     "website",
     "phone_number",
+    // Of single providers: Entra's version 1, GitHub and others.
+    "unique_name",
+    "username",
+    "login",
 ];
+
+/// A pointer (RFC 6901) is judged by the name that it ends in.
+fn is_editable(claim: &str) -> bool {
+    let last = match claim.starts_with('/') {
+        true => claim.rsplit('/').next().unwrap_or_default(),
+        false => claim,
+    };
+    EDITABLE.contains(&last)
+}
 
 /// Whether `account` goes together with how Ocient tokens are obtained.
 fn suited(

@@ -22,7 +22,11 @@ pub fn strip_identities(headers: &mut HeaderMap) {
 
 /// Removes `X-Api-Key`, which no one but the sidecar may see where it has API keys.
 pub fn strip_api_keys(headers: &mut HeaderMap) {
-    strip(headers, |name| plain(name) == "x-api-key");
+    strip(headers, is_api_key);
+}
+
+pub(super) fn is_api_key(name: &str) -> bool {
+    plain(name) == "x-api-key"
 }
 
 fn strip(headers: &mut HeaderMap, is_unwanted: fn(&str) -> bool) {
@@ -70,7 +74,10 @@ const SET_OR_REMOVED: [&str; 5] = [
 
 pub(super) fn is_identity(name: &str) -> bool {
     // Of most names the first letter is enough.
-    if !matches!(name.as_bytes().first(), Some(b'p' | b'r' | b'x')) {
+    if !matches!(
+        name.as_bytes().first(),
+        Some(b'c' | b'i' | b'p' | b'r' | b's' | b'x')
+    ) {
         return false;
     }
     let plain = plain(name);
@@ -78,13 +85,28 @@ pub(super) fn is_identity(name: &str) -> bool {
     *plain == *"proxy-authorization" || IDENTITIES.iter().any(is_of)
 }
 
-/// CGI's `REMOTE_USER` and `REMOTE_ADDR` with what others add to them, Kubernetes' `X-Remote-*`,
-/// and what oauth2-proxy, Grafana and their kind set.
-const IDENTITIES: [&str; 5] = [
+/// CGI's `REMOTE_USER` and `REMOTE_ADDR` with what others add to them, Kubernetes' `X-Remote-*` and
+/// `Impersonate-*`, and what oauth2-proxy, Grafana, authentik, the load balancers of clouds and
+/// proxies that end TLS set. Those that begin with `X-Forwarded-` a trusted proxy may set, but none
+/// beside a token of ours.
+const IDENTITIES: [&str; 18] = [
+    "cf-access-",
+    "impersonate-",
     "remote-",
-    "x-remote-",
+    "ssl-client-",
+    "x-amzn-oidc-",
     "x-auth-request-",
+    "x-auth-user",
     "x-authenticated-",
+    "x-authentik-",
+    "x-forwarded-access-token",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
+    "x-forwarded-user",
+    "x-goog-authenticated-user-",
+    "x-ms-client-principal",
+    "x-remote-",
     "x-webauth-",
 ];
 
@@ -183,10 +205,24 @@ mod tests {
             "x-auth-request-email",
             "x-webauth-user",
             "x-authenticated-user",
+            "X-Forwarded-User",
+            "x_forwarded_email",
+            "Impersonate-User",
+            "ssl-client-s-dn",
+            "Cf-Access-Jwt-Assertion",
+            "x-ms-client-principal-name",
         ] {
             assert!(!left(strip_identities, name), "{name}");
         }
-        for name in ["x-user", "remote", "preferred-encoding", "x-request-id"] {
+        for name in [
+            "x-user",
+            "remote",
+            "preferred-encoding",
+            "x-request-id",
+            "content-type",
+            "x-forwarded-for",
+            "x-forwarded-proto",
+        ] {
             assert!(left(strip_identities, name), "{name}");
         }
     }

@@ -106,6 +106,7 @@ async fn look_alikes_of_our_fields_never_reach_the_sql_node() {
         "REMOTE_USER",
         "X-Remote-User",
         "X-WebAuth-User",
+        "X-Forwarded-User",
     ];
     for authorization in [&session, password] {
         let left = arrives(&site, authorization, &lookalikes).await;
