@@ -9,6 +9,7 @@ use crate::{
     connection::{ConnectionError, Connections},
     endpoints::Endpoints,
     http_client::HttpClient,
+    network::Networks,
     ocient::{OcientTokens, TokenEndpoints},
     oidc::{ClientCredentials, ClientKey, Provider, UnusableKey},
     proxy::{Shared, WorkerProxy},
@@ -19,7 +20,7 @@ use crate::{
     store_file::{StoreFile, StoreFileError},
     telemetry::Telemetry,
     tls::{Certificate, TlsError, client_config, client_config_as, server_config},
-    upstream::{Origin, Upstream},
+    upstream::{MostConnections, Origin, Upstreams},
 };
 use std::{
     collections::HashMap,
@@ -198,9 +199,18 @@ impl App {
         let admin = AdminListener::bind(&config.admin.listen)
             .await
             .map_err(|error| StartError::Listen("admin.listen".to_owned(), error))?;
-        let origin = Arc::new(Origin::new(&config.sql_node)?);
-        let server = Server::start(&config.listen, config.limits, tls, |_worker| {
-            WorkerProxy::new(shared.clone(), Upstream::new(origin.clone()))
+        let most = MostConnections {
+            all: config.sql_node.max_connections,
+            per_client: config.sql_node.connections_per_client,
+        };
+        let upstreams = Upstreams::new(
+            Origin::new(&config.sql_node)?,
+            config.listen.workers.get(),
+            most,
+            Networks::new(&config.listen.trusted_proxies),
+        );
+        let server = Server::start(&config.listen, config.limits, tls, |worker| {
+            WorkerProxy::new(shared.clone(), upstreams.of(worker))
         })
         .map_err(StartError::Workers)?;
         Ok(Self {

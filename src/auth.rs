@@ -27,7 +27,7 @@ pub use memo::Memo;
 pub use policy::{Granted, Mismatch, Policy};
 pub use seen::Seen;
 pub use signed_in::{Fresh, SignedIn};
-pub use throttle::{Throttle, WINDOW, neighbourhood, network, site};
+pub use throttle::{Throttle, WINDOW};
 
 use crate::{
     body::Body,

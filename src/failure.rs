@@ -90,6 +90,12 @@ pub enum Failure {
     StoreUnavailable,
     /// One connection too many.
     ConnectionLimit,
+    /// All connections to the SQL node are being used.
+    NodeConnections,
+    /// The client's network uses its share of them.
+    NodeConnectionsOfClient,
+    /// As many bytes of bodies are held as may be, to see which database they name.
+    BodiesFull,
     /// As many sign-ins with a device code wait as there is room for.
     DeviceGrantsFull,
     /// This sidecar stops, and another one should be asked.
@@ -178,6 +184,9 @@ impl Failure {
             Self::NodeLate => (504, NO_CONNECTION, -204, "the SQL node did not answer in time".into()),
             Self::StoreUnavailable => (503, NO_CONNECTION, -206, "sessions are not available now; try again later".into()),
             Self::ConnectionLimit => (503, NO_CONNECTION, -206, "too many connections; try again later".into()),
+            Self::NodeConnections => (503, NO_CONNECTION, -206, "the SQL node has as many requests as this sidecar may send it at once; try again later".into()),
+            Self::NodeConnectionsOfClient => (503, NO_CONNECTION, -206, "too many requests of this address are under way; try again when some have ended".into()),
+            Self::BodiesFull => (503, NO_CONNECTION, -206, "too many long requests at once that name no database in the path; try again, or name it there".into()),
             Self::DeviceGrantsFull => (503, NO_CONNECTION, -206, "too many sign-ins with a device code wait; try again later".into()),
             Self::Draining => (503, NO_CONNECTION, -206, "this sidecar stops; try again, at another one".into()),
             Self::Internal => (500, INTERNAL, -103, "a fault of the sidecar; the administrator finds more in the log".into()),
@@ -197,8 +206,11 @@ impl Failure {
             | Self::ProviderUnreachable
             | Self::StoreUnavailable
             | Self::ConnectionLimit
+            | Self::NodeConnections
+            | Self::NodeConnectionsOfClient
             | Self::DeviceGrantsFull
             | Self::Draining => Some(RETRY_AFTER),
+            Self::BodiesFull => Some(BODIES_RETRY_AFTER),
             _ => None,
         }
     }
@@ -232,6 +244,9 @@ impl Failure {
 
 /// A restart, or a provider's hiccup, takes a few seconds.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A body is held while it arrives and is sent on: for a moment.
+const BODIES_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Row {
     /// The same in `form`, whose statuses may be fewer.

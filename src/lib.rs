@@ -33,7 +33,7 @@
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | 0 | [`body`] [`file_rule`] [`local_path`] [`request_id`] [`secret`] [`status`] [`token_kind`] |
+//! | 0 | [`body`] [`file_rule`] [`local_path`] [`network`] [`request_id`] [`secret`] [`share`] [`status`] [`token_kind`] |
 //! | 1 | [`pem_file`] |
 //! | 2 | [`config`] |
 //! | 3 | [`cookie`] [`headers`] [`http_client`] [`page`] [`route`] [`seal`] [`single_flight`] [`store_file`] [`telemetry`] [`tls`] |
@@ -60,6 +60,7 @@ pub mod file_rule;
 pub mod headers;
 pub mod http_client;
 pub mod local_path;
+pub mod network;
 pub mod ocient;
 pub mod oidc;
 pub mod page;
@@ -71,6 +72,7 @@ pub mod seal;
 pub mod secret;
 pub mod server;
 pub mod session;
+pub mod share;
 pub mod single_flight;
 pub mod status;
 pub mod store_file;

@@ -20,7 +20,7 @@ use crate::{
     route::{Endpoint, Route, Routes, Target},
     server::{Admission, Peer},
     telemetry::{Audit, AuditEvent, Telemetry},
-    upstream::Upstream,
+    upstream::{Client, Upstream},
 };
 use answer::Record;
 use futures_util::FutureExt;
@@ -66,6 +66,8 @@ pub struct Proxy {
     /// Of its own: it is counted in and out at each request, which two CPUs would do in turns.
     telemetry: Arc<Telemetry>,
     peer: Peer,
+    /// Where its requests are counted; `None`: its proxy says of each whose it is.
+    client: Option<Client>,
     forwarded: ForwardedFields,
     is_trusted: bool,
     memo: Memo,
@@ -97,6 +99,7 @@ impl Proxy {
             .iter()
             .any(|network| network.contains(&address));
         Self {
+            client: (!is_trusted).then(|| upstream.client(address)),
             telemetry: Arc::new(shared.telemetry.clone()),
             shared,
             upstream,

@@ -1,12 +1,18 @@
 //! The way to the SQL node: a keep-alive pool of HTTP/1.1 connections, one pool per worker.
+mod bound;
 mod hearing;
 mod origin;
 mod pool;
 
+pub use bound::{Client, InFlight};
 pub use origin::Origin;
 pub use pool::Lease;
 
-use crate::body::{BodyError, Continue, Outgoing};
+use crate::{
+    body::{BodyError, Continue, Outgoing},
+    network::Networks,
+};
+use bound::Bound;
 use futures_util::{
     FutureExt,
     future::{Either, ready},
@@ -14,7 +20,7 @@ use futures_util::{
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use pool::{Connection, Pool};
-use std::{error::Error, io, pin::pin, sync::Arc, time::Duration};
+use std::{error::Error, io, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
 /// Why there is no answer of the SQL node.
@@ -23,6 +29,12 @@ pub enum UpstreamError {
     /// No connection: refused, unroutable, or TLS failed.
     #[error("cannot connect to the SQL node")]
     Connect(#[source] io::Error),
+    /// As many connections as `sql_node.max_connections` are being used.
+    #[error("all connections to the SQL node are being used")]
+    Full,
+    /// The client's network uses its share of them.
+    #[error("the client's network uses its share of the connections to the SQL node")]
+    ClientFull,
     /// No connection in time.
     #[error("no connection to the SQL node within {0:?}")]
     ConnectTimeout(Duration),
@@ -44,11 +56,30 @@ pub enum UpstreamError {
     HeadTimeout(Duration),
 }
 
+/// The connections of all workers to the SQL node.
+#[derive(Debug)]
+pub struct Upstreams {
+    origin: Arc<Origin>,
+    bound: Arc<Bound>,
+    networks: Networks,
+}
+
 /// One worker's connections to the SQL node.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     origin: Arc<Origin>,
-    pool: Arc<Pool>,
+    bound: Arc<Bound>,
+    networks: Networks,
+    worker: usize,
+}
+
+/// How many connections to the SQL node there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct MostConnections {
+    /// In all workers together, idle ones included.
+    pub all: usize,
+    /// In use for one client network; 0: a quarter of all, and only while more than half are used.
+    pub per_client: usize,
 }
 
 /// The head of the SQL node's answer, its body still to come.
@@ -68,13 +99,47 @@ type Failed = (UpstreamError, Option<Box<Request<Outgoing>>>);
 /// ignore the expectation, and RFC 9110 section 10.1.1 forbids to wait for ever.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 
-impl Upstream {
-    /// An empty pool; connects when the first request comes.
-    pub fn new(origin: Arc<Origin>) -> Self {
+impl Upstreams {
+    /// Empty pools, one for each of so many `workers`; connects when the first request comes.
+    /// Clients that are no `networks` of their own have no share.
+    pub fn new(origin: Origin, workers: usize, most: MostConnections, networks: Networks) -> Self {
         Self {
-            origin,
-            pool: Arc::default(),
+            origin: Arc::new(origin),
+            bound: Arc::new(Bound::new(workers, most.all, most.per_client)),
+            networks,
         }
+    }
+
+    /// Those of one worker.
+    ///
+    /// # Panics
+    /// There are not so many workers.
+    pub fn of(&self, worker: usize) -> Upstream {
+        Upstream {
+            origin: self.origin.clone(),
+            bound: self.bound.clone(),
+            networks: self.networks.clone(),
+            worker,
+        }
+    }
+}
+
+impl Upstream {
+    fn pool(&self) -> &Arc<Pool> {
+        self.bound.pool(self.worker)
+    }
+
+    /// Where the requests of `client` are counted.
+    pub fn client(&self, client: IpAddr) -> Client {
+        self.bound.client(self.worker, self.networks.of(client))
+    }
+
+    /// Counts a request of `client`, which is under way until the answer is dropped.
+    ///
+    /// # Errors
+    /// [`UpstreamError::ClientFull`].
+    pub fn admit(&self, client: &Client) -> Result<InFlight, UpstreamError> {
+        self.bound.admit(client).ok_or(UpstreamError::ClientFull)
     }
 
     /// `Host` for requests that came without one.
@@ -96,7 +161,7 @@ impl Upstream {
         request: Request<Outgoing>,
     ) -> impl Future<Output = Result<Answer, UpstreamError>> + Send {
         let needs_a_clock = self.origin.head_timeout().is_some() || expects_continue(&request);
-        if !needs_a_clock && let Some(idle) = self.pool.take() {
+        if !needs_a_clock && let Some(idle) = self.pool().take() {
             // Nearly always, and so without an `async` block, which would hold all of it twice.
             return Either::Left(
                 self.attempt(idle, request)
@@ -109,7 +174,7 @@ impl Upstream {
     /// As [`send`](Self::send), whatever there is to wait for.
     async fn exchange(&self, request: Request<Outgoing>) -> Result<Answer, UpstreamError> {
         let exchange = async {
-            match self.pool.take() {
+            match self.pool().take() {
                 Some(idle) => self.or_anew(self.asked(idle, request).await).await,
                 None => self.exchange_anew(request).await,
             }
@@ -136,7 +201,8 @@ impl Upstream {
 
     /// On a connection of its own.
     async fn exchange_anew(&self, request: Request<Outgoing>) -> Result<Answer, UpstreamError> {
-        let fresh = Connection::new(self.origin.connect().await?).await?;
+        let permit = self.bound.permit(self.worker).ok_or(UpstreamError::Full)?;
+        let fresh = Connection::new(self.origin.connect().await?, permit).await?;
         let tried = self.asked(fresh, request).await;
         tried.map_err(|(error, _)| error)
     }
@@ -173,7 +239,7 @@ impl Upstream {
             }
             Ok(response) => Ok(Answer {
                 response,
-                lease: self.pool.lease(connection),
+                lease: self.pool().lease(connection),
             }),
             Err(mut failed) => {
                 let unsent = failed.take_message().map(Box::new);

@@ -7,9 +7,10 @@
 //! unknown keys are looked for once in ten seconds for everybody; and what is left, the check of
 //! a signature, is done for such a client one at a time. That takes some 50 µs: a flood keeps one
 //! core busy at most, and a good token in the midst of it waits for those before it, not longer.
+use crate::network::{network, site};
 use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -115,41 +116,6 @@ impl Throttle {
     }
 }
 
-/// What counts as one client: one household or host gets a whole /64 in IPv6.
-pub fn network(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V6(address) => first_bits(address, 64),
-        v4 => v4,
-    }
-}
-
-/// What one hand may hold in IPv6 without asking twice: an end site is given a /48 at most
-/// (RFC 6177). `None`: an IPv4 address, of which nobody has thousands for nothing.
-pub fn site(client: IpAddr) -> Option<IpAddr> {
-    match client.to_canonical() {
-        IpAddr::V6(address) => Some(first_bits(address, 48)),
-        IpAddr::V4(_) => None,
-    }
-}
-
-/// Where the devices of one household or office are taken to be: a /24 in IPv4, of which an office
-/// that has several addresses has them as a rule; a whole site in IPv6, whose devices change between
-/// networks of it.
-pub fn neighbourhood(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V6(address) => first_bits(address, 48),
-        IpAddr::V4(address) => {
-            let [a, b, c, _] = address.octets();
-            Ipv4Addr::new(a, b, c, 0).into()
-        }
-    }
-}
-
-fn first_bits(address: Ipv6Addr, count: u32) -> IpAddr {
-    let mask = u128::MAX << (128 - count);
-    Ipv6Addr::from_bits(address.to_bits() & mask).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,16 +189,6 @@ mod tests {
         }
         throttle.clients.run_pending_tasks();
         assert!(throttle.clients.entry_count() <= MAX_ADDRESSES);
-    }
-
-    #[test]
-    fn a_neighbourhood_is_the_first_24_bits_or_48_bits_of_an_address() {
-        let of = |client: &str| neighbourhood(client.parse().unwrap());
-        assert_eq!(of("192.0.2.1"), of("192.0.2.255"));
-        assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.255"));
-        assert_ne!(of("192.0.2.1"), of("192.0.3.1"));
-        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:ffff::9"));
-        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:2:2::1"));
     }
 
     #[test]

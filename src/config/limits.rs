@@ -1,5 +1,6 @@
 //! `[limits]`: what one client may take.
 use super::{
+    fault::Fault,
     section::Section,
     units::{duration, size},
     values::{count, only},
@@ -20,6 +21,11 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Bytes of a body that is read for its `database`; default 1 MiB.
     pub inspected_body: usize,
+    /// Bytes of such bodies that are held at once; default 64 MiB.
+    pub inspected_bodies: usize,
+    /// Open connections of one client network. 0, the default: a quarter of
+    /// `listen.max_connections`, and only while more than half of them are open.
+    pub connections_per_client: usize,
     /// Per minute and client address; default 20.
     pub failed_signins_per_client: u32,
 }
@@ -40,6 +46,17 @@ impl Limits {
         // Held in memory per request; statements are rarely a tenth of it.
         let bodies = size(KIB..=64 * KIB * KIB);
         let inspected_body = section.defaulted("inspected_body", "'1MiB'", bodies);
+        // 64 bodies of the default size; as many as that are on their way in a fraction of a second.
+        let held = size(KIB..=16 * KIB * KIB * KIB);
+        let inspected_bodies = section.defaulted("inspected_bodies", "'64MiB'", held);
+        if let (Some(one), Some(all)) = (inspected_body, inspected_bodies)
+            && one > all
+        {
+            let fault = Fault::new("more than `inspected_bodies`, which holds all of them");
+            section.fault::<()>("inspected_body", fault.cure("lower it, or raise that"));
+        }
+        let share = count::<usize>(0..=1_000_000);
+        let connections_per_client = section.defaulted("connections_per_client", "0", share);
         later(section);
         // People mistype; programs guess.
         let failures = count(1..=1_000_000);
@@ -50,6 +67,8 @@ impl Limits {
             idle_timeout: idle_timeout?,
             header_bytes: header_bytes?,
             inspected_body: inspected_body?,
+            inspected_bodies: inspected_bodies?,
+            connections_per_client: connections_per_client?,
             failed_signins_per_client: failed_signins?,
         })
     }

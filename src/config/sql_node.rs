@@ -5,7 +5,7 @@ use super::{
     section::Section,
     trust::Trust,
     units::duration,
-    values::{choice, string},
+    values::{choice, count, string},
 };
 use std::time::Duration;
 use url::Url;
@@ -21,6 +21,11 @@ pub struct SqlNode {
     pub connect_timeout: Duration,
     /// Longest wait for the head of an answer. `None`, the default: as long as the query runs.
     pub head_timeout: Option<Duration>,
+    /// Connections to it at a time, idle ones included; default 1000.
+    pub max_connections: usize,
+    /// In use for one client network. 0, the default: a quarter of all, and only while more than
+    /// half are used.
+    pub connections_per_client: usize,
     /// How Ocient tokens are obtained.
     pub credentials: Credentials,
 }
@@ -57,6 +62,11 @@ impl SqlNode {
         // A query may run for hours before it answers; a day is the longest worth a limit.
         let head_range = Duration::ZERO..=Duration::from_hours(24);
         let head_timeout = section.defaulted("head_timeout", "'0s'", duration(head_range));
+        // Each is a query, and a thread or more of the node's; a million is a kernel's usual limit.
+        let connections = count::<usize>(1..=1_000_000);
+        let max_connections = section.defaulted("max_connections", "1000", connections);
+        let share = count::<usize>(0..=1_000_000);
+        let connections_per_client = section.defaulted("connections_per_client", "0", share);
         let credentials = section.section("credentials", Credentials::read);
         *mode = credentials.as_ref().map(|credentials| credentials.mode);
         Some(Self {
@@ -64,6 +74,8 @@ impl SqlNode {
             trust: trust?,
             connect_timeout: connect_timeout?,
             head_timeout: Some(head_timeout?).filter(|timeout| !timeout.is_zero()),
+            max_connections: max_connections?,
+            connections_per_client: connections_per_client?,
             credentials: credentials?,
         })
     }

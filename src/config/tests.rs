@@ -5,6 +5,7 @@ mod connections;
 mod files;
 mod mistakes;
 mod secrecy;
+mod shares;
 mod shipped;
 mod sign_in;
 mod tokens;

@@ -1,5 +1,5 @@
 //! `Crowd`: how many places of something each client network takes at a time.
-use crate::auth::{network, site};
+use crate::network::{network, site};
 use std::{
     collections::HashMap,
     net::IpAddr,

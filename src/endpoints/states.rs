@@ -1,8 +1,9 @@
 //! `States`: how many states of sign-ins a client's callbacks may use up.
 use super::fields::Fields;
 use crate::{
-    auth::{Throttle, WINDOW, network, site},
+    auth::{Throttle, WINDOW},
     failure::Failure,
+    network::{network, site},
 };
 use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{

@@ -43,6 +43,8 @@ impl From<&UpstreamError> for Failure {
     fn from(error: &UpstreamError) -> Self {
         match error {
             UpstreamError::Connect(_) | UpstreamError::ConnectTimeout(_) => Self::NodeUnreachable,
+            UpstreamError::Full => Self::NodeConnections,
+            UpstreamError::ClientFull => Self::NodeConnectionsOfClient,
             UpstreamError::Broken(_) | UpstreamError::Switched => Self::NodeBroke,
             UpstreamError::ClientBroke(_) => Self::BodyBroken,
             UpstreamError::ClientSilent(_) => Self::BodyLate,

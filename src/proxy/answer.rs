@@ -6,7 +6,7 @@ use crate::{
     failure::Failure,
     request_id::RequestId,
     telemetry::{Access, Outcome, Telemetry},
-    upstream::Lease,
+    upstream::{InFlight, Lease},
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
@@ -27,13 +27,14 @@ pub struct AnswerBody {
     /// What was read of it already; handed out first.
     ahead: Option<Bytes>,
     body: Body,
-    lease: Option<Lease>,
+    /// The connection that it comes on, and its place among the client's requests.
+    lease: Option<(Lease, InFlight)>,
     record: Option<Box<Record>>,
 }
 
 impl AnswerBody {
     /// The SQL node's body, and the connection it comes on.
-    pub(super) fn from_node(body: Body, lease: Lease) -> Self {
+    pub(super) fn from_node(body: Body, lease: (Lease, InFlight)) -> Self {
         let mut answer = Self {
             ahead: None,
             body,
@@ -110,7 +111,7 @@ impl AnswerBody {
 
     /// The whole answer has been read: its connection can serve the next request.
     fn end(&mut self) {
-        if let Some(lease) = self.lease.take() {
+        if let Some((lease, _counted)) = self.lease.take() {
             lease.release();
         }
         if let Some(record) = &mut self.record {

@@ -10,7 +10,7 @@ use crate::{
     request_id::RequestId,
     status::StatusOnly,
     telemetry::chain,
-    upstream::{Answer, UpstreamError},
+    upstream::{Answer, InFlight, UpstreamError},
 };
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
@@ -79,8 +79,10 @@ impl Proxy {
         let id = visit.request_id;
         self.prepare(&mut request, id);
         cookie::remove_ours(request.headers_mut());
+        let counted = self.admit(visit)?;
         let sent = self.upstream.send(request.map(outgoing)).await;
-        sent.map(finish).map_err(|error| no_answer(&error, id))
+        sent.map(|answer| finish(answer, counted))
+            .map_err(|error| no_answer(&error, id))
     }
 
     /// Sends a request on with an Ocient token and no other credential. If the SQL node does
@@ -92,6 +94,7 @@ impl Proxy {
         injection: Injection,
         visit: &Visit<'_>,
     ) -> Result<Response<AnswerBody>, Failure> {
+        let counted = self.admit(visit)?;
         let headers = request.headers_mut();
         headers.remove(header::COOKIE);
         headers::strip_identities(headers);
@@ -100,7 +103,7 @@ impl Proxy {
         let request = request.map(|body| copy.keeping(outgoing(body)));
         let sent = self.upstream.send(request).await;
         let answer = sent.map_err(|error| no_answer(&error, visit.request_id))?;
-        let mut answer = without_cookies(finish(answer));
+        let mut answer = without_cookies(finish(answer, counted));
         match glance(&mut answer)? {
             Look::Fine => Ok(answer),
             // Seldom, and large: futures of their own, as in `Proxy::step`.
@@ -139,21 +142,34 @@ impl Proxy {
             return Ok(refusal);
         };
         drop(refusal); // and with it, its connection
+        let counted = self.admit(visit)?;
         self.credit(&mut request, &renewed, visit.request_id);
         let sent = self.upstream.send(request.map(outgoing)).await;
         let answer = sent.map_err(|error| no_answer(&error, visit.request_id))?;
-        Ok(without_cookies(finish(answer)))
+        Ok(without_cookies(finish(answer, counted)))
+    }
+
+    /// Counts the request of `visit` for its client's network.
+    fn admit(&self, visit: &Visit<'_>) -> Result<InFlight, Failure> {
+        let counted = match &self.client {
+            Some(client) => self.upstream.admit(client),
+            None => self.upstream.admit(&self.upstream.client(visit.client)),
+        };
+        counted.map_err(|error| no_answer(&error, visit.request_id))
     }
 }
 
 /// What the client is told when the SQL node gave no answer.
 fn no_answer(error: &UpstreamError, id: &RequestId) -> Failure {
-    let (failure, error) = (Failure::from(error), chain(error));
+    let failure = Failure::from(error);
     let request_id = id.as_str();
-    match failure.is_incomplete_request() {
-        // Anybody can break off as often as he likes; nobody has to be woken for it.
-        true => tracing::debug!(request_id, error, "no whole request"),
-        false => tracing::warn!(request_id, error, "no answer"),
+    // Anybody can break off, or ask for too much, as often as he likes; nobody has to be woken for it.
+    let is_limited = matches!(error, UpstreamError::Full | UpstreamError::ClientFull);
+    let error = chain(error);
+    match (failure.is_incomplete_request(), is_limited) {
+        (true, _) => tracing::debug!(request_id, error, "no whole request"),
+        (_, true) => tracing::debug!(request_id, error, "not sent"),
+        _ => tracing::warn!(request_id, error, "no answer"),
     }
     failure
 }
@@ -218,13 +234,13 @@ fn is_envelope<B: http_body::Body>(response: &Response<B>) -> bool {
 }
 
 /// The SQL node's answer, its body still streaming.
-fn finish(answer: Answer) -> Response<AnswerBody> {
+fn finish(answer: Answer, counted: InFlight) -> Response<AnswerBody> {
     let Answer {
         mut response,
         lease,
     } = answer;
     headers::strip_hop_by_hop(response.headers_mut());
-    response.map(|body| AnswerBody::from_node(Body::Stream(body), lease))
+    response.map(|body| AnswerBody::from_node(Body::Stream(body), (lease, counted)))
 }
 
 /// A session of the SQL node must not reach a client that signed in here: two identities would

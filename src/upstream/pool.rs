@@ -2,7 +2,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{UpstreamError, hearing::Hearing};
+use super::{UpstreamError, bound::Permit, hearing::Hearing};
 use crate::body::Outgoing;
 use http::{Request, Response};
 use hyper::{
@@ -15,7 +15,10 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::{
@@ -28,7 +31,11 @@ use tokio::{
 /// quieter load does not need grow old and are closed. Those that the SQL node has closed are let
 /// go at the latest then, too.
 #[derive(Debug, Default)]
-pub(super) struct Pool(Mutex<Shelf>);
+pub(super) struct Pool {
+    shelf: Mutex<Shelf>,
+    /// How many are on it, for other workers, who are not to wait for this one.
+    idle: AtomicUsize,
+}
 
 #[derive(Debug, Default)]
 struct Shelf {
@@ -59,12 +66,36 @@ impl Pool {
     /// The connection used last that is still good.
     pub(super) fn take(&self) -> Option<Connection> {
         let mut shelf = self.shelf();
+        let mut found = None;
         while let Some(last) = shelf.idle.pop_back() {
             if last.connection.sender.is_ready() && last.since.elapsed() < MAX_IDLE {
-                return Some(last.connection);
+                found = Some(last.connection);
+                break;
             }
         }
-        None
+        self.note(&shelf);
+        found
+    }
+
+    /// Closes the connection that has been idle for longest, and gives its place away.
+    pub(super) fn give_up(&self) -> Option<Permit> {
+        if self.idle() == 0 {
+            return None;
+        }
+        let mut shelf = self.shelf();
+        let oldest = shelf.idle.pop_front();
+        self.note(&shelf);
+        drop(shelf);
+        oldest?.connection.into_permit()
+    }
+
+    /// Connections that are idle.
+    pub(super) fn idle(&self) -> usize {
+        self.idle.load(Relaxed)
+    }
+
+    fn note(&self, shelf: &Shelf) {
+        self.idle.store(shelf.idle.len(), Relaxed);
     }
 
     pub(super) fn lease(self: &Arc<Self>, connection: Connection) -> Lease {
@@ -83,6 +114,7 @@ impl Pool {
             connection,
             since: Instant::now(),
         });
+        self.note(&shelf);
         if !shelf.is_tended {
             shelf.is_tended = true;
             // Nobody waits for it: it ends with the last connection, or with the pool.
@@ -96,12 +128,13 @@ impl Pool {
         let is_good =
             |idle: &Idle| idle.connection.sender.is_ready() && now - idle.since < MAX_IDLE;
         shelf.idle.retain(is_good);
+        self.note(&shelf);
         shelf.is_tended = !shelf.idle.is_empty();
         shelf.idle.front().map(|oldest| oldest.since + MAX_IDLE)
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,10 +160,11 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Connection {
     sender: SendRequest<Outgoing>,
     driver: JoinHandle<()>,
+    permit: Option<Permit>,
 }
 
 impl Connection {
-    pub(super) async fn new<S>(stream: S) -> Result<Self, UpstreamError>
+    pub(super) async fn new<S>(stream: S, permit: Permit) -> Result<Self, UpstreamError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -142,7 +176,16 @@ impl Connection {
             .map_err(UpstreamError::Broken)?;
         // How the connection ended reaches whoever waits for its answer.
         let driver = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, driver })
+        Ok(Self {
+            sender,
+            driver,
+            permit: Some(permit),
+        })
+    }
+
+    /// Closes it for another one, which gets its place.
+    fn into_permit(mut self) -> Option<Permit> {
+        self.permit.take()
     }
 
     pub(super) fn send(

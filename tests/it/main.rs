@@ -52,6 +52,7 @@ mod lies_tokens;
 mod limits;
 mod limits_silence;
 mod logs;
+mod node_connections;
 mod ocient_slots;
 mod ocient_tokens;
 mod ocient_tokens_kept;

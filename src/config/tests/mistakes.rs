@@ -6,7 +6,7 @@ const NEXT: usize = 6;
 
 /// Asserts that `added` after the least configuration is one mistake: `what`, at `column` of
 /// the line `line` lines further down, with `cure`.
-fn assert_mistake(added: &str, line: usize, column: usize, what: &str, cure: &str) {
+pub(super) fn assert_mistake(added: &str, line: usize, column: usize, what: &str, cure: &str) {
     let text = format!("{LEAST}{added}\n");
     let mistakes = load(&text).expect_err(added);
     let shown = mistakes.to_string();

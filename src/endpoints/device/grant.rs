@@ -1,7 +1,8 @@
 //! `Grant`: one device grant, from its begin to its pick-up.
 use crate::{
-    auth::{SignedIn, neighbourhood, network},
+    auth::SignedIn,
     failure::Failure,
+    network::{neighbourhood, network},
     oidc::OAuthError,
     session::{Session, SessionToken},
 };

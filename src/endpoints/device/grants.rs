@@ -4,9 +4,10 @@ use super::{
     user_code::UserCode,
 };
 use crate::{
-    auth::{Throttle, WINDOW, neighbourhood, network, site},
+    auth::{Throttle, WINDOW},
     config::DevicePickup,
     failure::Failure,
+    network::{neighbourhood, network, site},
 };
 use moka::sync::Cache;
 use std::{

@@ -16,6 +16,8 @@ const LIMITS: Limits = Limits {
     idle_timeout: Duration::from_secs(300),
     header_bytes: 64 * 1024,
     inspected_body: 1024,
+    inspected_bodies: 1024,
+    connections_per_client: 0,
     failed_signins_per_client: 1,
 };
 

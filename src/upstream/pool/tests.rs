@@ -15,7 +15,8 @@ fn pool() -> Arc<Pool> {
 /// An idle connection that answers its first request with `name`, and its other end.
 async fn connection() -> (Connection, DuplexStream) {
     let (near, far) = duplex(4096);
-    let connection = Connection::new(near).await.unwrap();
+    let permit = Permit::of(&Arc::default(), 1).unwrap();
+    let connection = Connection::new(near, permit).await.unwrap();
     let mut turns = 0;
     while !connection.sender.is_ready() && turns < 100 {
         tokio::task::yield_now().await;
@@ -128,4 +129,26 @@ async fn a_burst_leaves_no_more_idle_connections_than_the_most() {
     }
     assert_eq!(count(&pool), MOST_IDLE);
     assert!(is_closed(&mut ends[9]).await && !is_closed(&mut ends[10]).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_idle_connection_gives_its_place_to_a_new_one_elsewhere() {
+    let bound = super::super::bound::Bound::new(2, 2, 0);
+    let (idle, busy) = (bound.pool(0).clone(), bound.pool(1).clone());
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        let (near, far) = duplex(4096);
+        let permit = bound.permit(0).unwrap();
+        let connection = Connection::new(near, permit).await.unwrap();
+        tokio::task::yield_now().await;
+        idle.lease(connection).release();
+        ends.push(far);
+    }
+    assert_eq!((idle.idle(), busy.idle()), (2, 0));
+    let first = bound.permit(1).unwrap();
+    assert!(is_closed(&mut ends[0]).await && !is_closed(&mut ends[1]).await);
+    let second = bound.permit(1).unwrap();
+    assert!(bound.permit(1).is_none(), "there are two of them");
+    drop((first, second));
+    assert!(bound.permit(0).is_some());
 }
