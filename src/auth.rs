@@ -1,5 +1,6 @@
 //! Who a request is from, what that identity may use, and the Ocient token it gets.
 mod api_keys;
+mod budget;
 mod credential;
 mod cross_site;
 mod database;
@@ -33,6 +34,7 @@ use crate::{
     body::Body,
     config::{Config, CredentialMode, Flow, PassThrough},
     failure::Failure,
+    network::Networks,
     ocient::OcientTokens,
     oidc::{Owner, Provider, TokenFault},
     route::Target,
@@ -40,6 +42,7 @@ use crate::{
     session::{Lookup, Session, SessionToken, Sessions},
     telemetry::{CredentialKind, Telemetry},
 };
+use budget::Budget;
 use credential::Database;
 use ended::Ended;
 use futures_util::FutureExt;
@@ -64,6 +67,7 @@ struct Parts {
     accounts: HashMap<String, (String, Secret)>,
     default_database: Arc<str>,
     inspected_body: usize,
+    bodies: Arc<Budget>,
     public_url: Url,
     policy: Policy,
     providers: Vec<Arc<Provider>>,
@@ -129,6 +133,11 @@ impl Authenticator {
             accounts,
             default_database: config.sso.default_database.clone(),
             inspected_body: config.limits.inspected_body,
+            bodies: Budget::new(
+                config.limits.inspected_bodies,
+                config.limits.inspected_body,
+                Networks::new(&config.listen.trusted_proxies),
+            ),
             public_url: config.listen.public_url.clone(),
             policy: Policy::new(config),
             verified: Verified::new(
@@ -172,7 +181,7 @@ impl Authenticator {
         seen: &mut Seen,
     ) -> Result<Decision, Failure> {
         if *target == Target::Login {
-            self.check_login(request).boxed().await?;
+            self.check_login(request, client).boxed().await?;
         }
         let (holder, named) = match self.remembered(memo, request.headers(), now) {
             Some(bearer) => {
@@ -194,7 +203,8 @@ impl Authenticator {
         let own = named.as_ref();
         let own = own.unwrap_or_else(|| holder.database(&self.0.default_database));
         let own = own.clone();
-        let database = self.database(request, target, &holder, own).await?;
+        let whose = (&holder, client);
+        let database = self.database(request, target, whose, own).await?;
         let granted = self.0.policy.decide(holder.identity(), &database);
         seen.database = Some(database);
         let granted = granted.ok_or(Failure::NotGranted)?;

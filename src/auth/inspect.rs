@@ -8,9 +8,9 @@ use crate::{body::Body, failure::Failure, route::Target};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Method, Request};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// Longest wait for a body that has to be read before the decision: a mebibyte over a slow
@@ -18,13 +18,13 @@ use tokio::time::timeout;
 const BODY_WAIT: Duration = Duration::from_secs(30);
 
 impl Authenticator {
-    /// The database that the SQL node will use; `own`, if the request names none. Where the identity's grants depend on it, it
-    /// is either known for sure or the request is refused.
+    /// The database that the SQL node will use; `own`, if the request names none. Where the
+    /// identity's grants depend on it, it is either known for sure or the request is refused.
     pub(super) async fn database(
         &self,
         request: &mut Request<Body>,
         target: &Target,
-        holder: &Holder,
+        (holder, client): (&Holder, IpAddr),
         own: Arc<str>,
     ) -> Result<Arc<str>, Failure> {
         let named = match target {
@@ -47,7 +47,10 @@ impl Authenticator {
             }
             // Large, and not needed where grants are for all databases: a future of its own.
             (Target::Unnamed, named) if !reads => {
-                self.database_in_body(request, named, own).boxed().await
+                let queried = (named, own);
+                self.database_in_body(request, queried, client)
+                    .boxed()
+                    .await
             }
             (_, Named::Database(name)) => Ok(name),
             (_, Named::Nothing) => Ok(own),
@@ -55,16 +58,16 @@ impl Authenticator {
     }
 
     /// `queried`: what the query string says, which a SQL node may obey or ignore when there
-    /// is a body; so it counts only where both readings agree.
+    /// is a body; so it counts only where both readings agree. `own`: the holder's database.
     async fn database_in_body(
         &self,
         request: &mut Request<Body>,
-        queried: Named,
-        own: Arc<str>,
+        (queried, own): (Named, Arc<str>),
+        client: IpAddr,
     ) -> Result<Arc<str>, Failure> {
         let body = std::mem::replace(request.body_mut(), Body::empty());
         let (most, unfit) = (self.0.inspected_body, Failure::UnclearDatabase);
-        let body = self.whole_body(body, most, &unfit).await?;
+        let body = self.whole_body(body, client, (most, unfit)).await?;
         let database = match (in_body(request.headers(), &body), queried) {
             (Named::Nothing, Named::Nothing) => own,
             (Named::Database(name), Named::Nothing) => name,
@@ -77,21 +80,28 @@ impl Authenticator {
     }
 
     /// A body of more than `most` bytes, or one with trailers, which could not be passed on
-    /// unchanged, is not inspected, but refused as `unfit`.
+    /// unchanged, is not inspected, but refused as `unfit`. What is held of it is `client`'s part of
+    /// the budget until it has been sent on.
     pub(super) async fn whole_body(
         &self,
-        body: Body,
-        most: usize,
-        unfit: &Failure,
+        mut body: Body,
+        client: IpAddr,
+        (most, unfit): (usize, Failure),
     ) -> Result<Bytes, Failure> {
-        let collecting = Limited::new(body, most).collect();
-        let collected = timeout(BODY_WAIT, collecting)
+        let mut held = self.0.bodies.holding(client);
+        let collecting = async {
+            while let Some(frame) = body.frame().await {
+                match frame.map_err(|error| Failure::from(&error))?.into_data() {
+                    Ok(data) if data.is_empty() => {}
+                    Ok(data) if held.len() + data.len() <= most => held.add(data, most)?,
+                    Ok(_) | Err(_) => return Err(unfit),
+                }
+            }
+            Ok(())
+        };
+        timeout(BODY_WAIT, collecting)
             .await
-            .map_err(|_| Failure::BodyLate)?
-            .map_err(|error| Failure::of_collecting(&*error, unfit.clone()))?;
-        match collected.trailers() {
-            Some(_) => Err(unfit.clone()),
-            None => Ok(collected.to_bytes()),
-        }
+            .map_err(|_| Failure::BodyLate)??;
+        Ok(held.into_bytes())
     }
 }

@@ -7,7 +7,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
-use std::fmt;
+use std::{fmt, net::IpAddr};
 use url::form_urlencoded;
 
 /// Largest body of a login, in bytes: a user name, a password and a database. Anybody can have it
@@ -22,7 +22,11 @@ impl Authenticator {
     /// # Errors
     /// [`Failure::SignInAtNode`]; a body that is no JSON, or too long, of which nobody can tell what
     /// a more forgiving reader would find in it.
-    pub(super) async fn check_login(&self, request: &mut Request<Body>) -> Result<(), Failure> {
+    pub(super) async fn check_login(
+        &self,
+        request: &mut Request<Body>,
+        client: IpAddr,
+    ) -> Result<(), Failure> {
         if self.0.providers.is_empty() {
             return Ok(());
         }
