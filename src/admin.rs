@@ -7,6 +7,7 @@ use crate::{
     body::Body,
     config::AdminAddress,
     oidc::{Provider, Trouble},
+    server::Accepting,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use humantime::format_rfc3339_seconds;
@@ -29,7 +30,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
     sync::Semaphore,
-    time::sleep,
 };
 
 /// What readiness depends on.
@@ -208,13 +208,10 @@ pub enum AdminListener {
 }
 
 /// Connections at once; a probe and a person need two.
-const MAX_CONNECTIONS: usize = 32;
+pub const MAX_CONNECTIONS: usize = 32;
 
 /// Longest wait for a request's head.
 const HEAD_WAIT: Duration = Duration::from_secs(5);
-
-/// Out of descriptors lasts until a connection closes; retrying at once spins a core.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl AdminListener {
     /// Binds it. A socket file that a stopped process left behind is replaced.
@@ -245,6 +242,7 @@ impl AdminListener {
     /// asked over TCP.
     pub async fn serve(self, health: Arc<Health>, hosts: Arc<Hosts>) {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let mut accepting = Accepting::new("admin");
         loop {
             let Ok(place) = places.clone().acquire_owned().await else {
                 return;
@@ -258,9 +256,7 @@ impl AdminListener {
                     tokio::spawn(async move { (speak(stream, health, None).await, place) });
                 }),
             };
-            if accepted.is_err() {
-                sleep(ACCEPT_PAUSE).await;
-            }
+            accepting.tried(accepted).await;
         }
     }
 }

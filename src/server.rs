@@ -1,39 +1,39 @@
 //! Accepting connections: listeners, workers, handshake, HTTP, drain. Knows no sign-in.
+mod accepting;
 mod activity;
 mod connection;
 mod deadline;
 mod gather;
+mod idlest;
 mod listener;
 mod lookout;
+mod places;
 mod stall;
 mod streams;
 mod unsent;
 mod worker;
 
+pub use accepting::Accepting;
 pub use activity::TrackedBody;
 pub use listener::{bind, inherited};
 pub use unsent::Unsent;
 
-use crate::config::{Limits, Listen};
+use crate::{
+    config::{Limits, Listen},
+    network::Networks,
+};
+use activity::Activity;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use hyper::{body::Incoming, service::Service};
-use std::{
-    convert::Infallible,
-    error::Error,
-    io,
-    net::SocketAddr,
-    sync::{Arc, atomic::AtomicUsize},
-    time::Duration,
-};
+use places::{Place, Places};
+use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
-use worker::Worker;
+use worker::{Accepted, Worker};
 
 /// The client's end of one connection.
 #[derive(Clone, Copy, Debug)]
@@ -97,8 +97,7 @@ impl<B> AnswerBody for B where
 #[derive(Debug)]
 pub struct Server {
     workers: Vec<Worker>,
-    places: Arc<Semaphore>,
-    refusals: Arc<Semaphore>,
+    places: Arc<Places>,
     closing: CancellationToken,
     breaking: CancellationToken,
 }
@@ -107,8 +106,11 @@ pub struct Server {
 /// ones are closed unanswered. Few, because each costs a handshake when there is least to spare.
 const MAX_REFUSALS: usize = 64;
 
-/// Out of descriptors (EMFILE) lasts until a connection closes; retrying at once spins a core.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Descriptors that client connections may have at once if `max_connections` are served: some are
+/// still on their way out, and some are only told that they are too many.
+pub fn most_descriptors(max_connections: usize) -> usize {
+    max_connections + places::most_leaving(max_connections) + MAX_REFUSALS
+}
 
 impl Server {
     /// Starts the workers, each a thread with a runtime of its own. `application` is asked
@@ -130,10 +132,14 @@ impl Server {
                 Worker::start(number, protocol.clone(), tokens, application(number))
             })
             .collect::<io::Result<Vec<_>>>()?;
+        let places = Places::new(
+            listen.max_connections.get(),
+            limits.connections_per_client,
+            Networks::new(&listen.trusted_proxies),
+        );
         Ok(Self {
             workers,
-            places: Arc::new(Semaphore::new(listen.max_connections.get())),
-            refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
+            places,
             closing,
             breaking,
         })
@@ -142,34 +148,41 @@ impl Server {
     /// Accepts until `stop`; never waits for anything a client controls. Each connection goes
     /// to the worker with the fewest, so that few long-lived ones are spread evenly too.
     pub async fn accept(&self, listener: TcpListener, stop: CancellationToken) {
+        let mut accepting = Accepting::new("clients");
         loop {
+            let tried = async { accepting.tried(listener.accept().await).await };
             tokio::select! {
                 () = stop.cancelled() => return,
-                accepted = listener.accept() => match accepted {
-                    Ok((tcp, address)) => self.admit(tcp, address),
-                    Err(error) => {
-                        warn!(%error, "accept failed");
-                        sleep(ACCEPT_PAUSE).await;
-                    }
+                accepted = tried => if let Some((tcp, address)) = accepted {
+                    self.admit(tcp, address);
                 },
             }
         }
     }
 
     fn admit(&self, tcp: TcpStream, address: SocketAddr) {
-        let place = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
-        let (place, admission) = match (place(&self.places), place(&self.refusals)) {
-            (Some(place), _) => (place, Admission::Served),
-            (None, Some(place)) => (place, Admission::OverLimit),
-            (None, None) => return,
-        };
-        let peer = Peer { address, admission };
         let quietest = self
             .workers
             .iter()
             .min_by_key(|worker| worker.connections());
-        if let (Some(worker), Ok(tcp)) = (quietest, tcp.into_std()) {
-            worker.hand_over(tcp, peer, place);
+        let Some(worker) = quietest else { return };
+        let (activity, closing) = (Activity::default(), worker.closing());
+        let place = self
+            .places
+            .take(address.ip(), &activity, &closing, Instant::now());
+        let (admission, activity) = match &place {
+            Some(Place::Served { .. }) => (Admission::Served, activity),
+            Some(Place::Refused { .. }) => (Admission::OverLimit, Activity::of_one_request()),
+            None => return,
+        };
+        if let (Some(place), Ok(tcp)) = (place, tcp.into_std()) {
+            worker.hand_over(Accepted {
+                tcp,
+                peer: Peer { address, admission },
+                activity,
+                closing,
+                place,
+            });
         }
     }
 
@@ -197,13 +210,6 @@ impl Server {
         }
         left
     }
-}
-
-/// A place among the connections, given back when it is dropped.
-#[derive(Debug)]
-struct Place {
-    _permit: OwnedSemaphorePermit,
-    connections: Arc<AtomicUsize>,
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl Authenticator {
         }
         let body = std::mem::replace(request.body_mut(), Body::empty());
         let body = self
-            .whole_body(body, LONGEST, &Failure::BodyTooLarge)
+            .whole_body(body, client, (LONGEST, Failure::BodyTooLarge))
             .await?;
         check(request.headers(), &body)?;
         *request.body_mut() = Body::from(body);

@@ -105,6 +105,13 @@ impl Activity {
         self.last_end().max(Some(began + taken))
     }
 
+    /// Since when it has nothing in hand and owes nothing: a connection that was never used since it
+    /// was `opened`. `None`: it is not idle.
+    pub(super) fn idle_since(&self, opened: Instant) -> Option<Instant> {
+        let is_idle = !self.is_busy() && !self.is_owing();
+        is_idle.then(|| self.last_taken().unwrap_or(opened))
+    }
+
     /// To be told of what is written. A head that it cannot read hyper answers by itself, with
     /// no request in hand, and what it says can be learned in no other way.
     pub(super) fn wrote(&self, bytes: &[u8]) {

@@ -1,12 +1,13 @@
 //! One client connection: TLS handshake, then HTTP/1.1 or HTTP/2 until either side ends it.
 use super::{
-    Admission, AnswerBody, Application, Peer, TrackedBody,
+    AnswerBody, Application, TrackedBody,
     activity::{Activity, tracked},
     deadline::{DeadlineStream, Waits},
     gather::Gathered,
     lookout::Lookout,
     stall::StallLimit,
     streams::Streams,
+    worker::Accepted,
 };
 use crate::config::Limits;
 use futures_util::FutureExt;
@@ -96,19 +97,23 @@ fn http2(limits: &Limits) -> http2::Builder<Streams> {
     http2
 }
 
-/// Serves `tcp` to its end. After `closing`, the request in hand is finished and no further
+/// Serves a connection to its end. After `closing`, the request in hand is finished and no further
 /// one is taken. A connection too many ends with its first answer: a client that kept it
 /// would be refused on it while there is room again.
 pub(super) async fn serve<A: Application>(
-    tcp: TcpStream,
-    peer: Peer,
+    accepted: Accepted,
     protocol: Arc<Protocol>,
-    closing: CancellationToken,
     application: &A,
 ) {
-    let activity = match peer.admission {
-        Admission::Served => Activity::default(),
-        Admission::OverLimit => Activity::of_one_request(),
+    let Accepted {
+        tcp,
+        peer,
+        activity,
+        closing,
+        place: _place, // until the end
+    } = accepted;
+    let Ok(tcp) = TcpStream::from_std(tcp) else {
+        return;
     };
     if let Err(error) = prepare(&tcp) {
         return debug!(%error, "socket options");
@@ -205,7 +210,10 @@ async fn finish<C: GracefulConnection>(
             _ => Poll::Pending,
         },
     };
+    // The connection first: bytes that have come before the word to close are read, and the request
+    // that they make is served.
     let ended = tokio::select! {
+        biased;
         ended = poll_fn(|cx| match turn(connection.as_mut(), cx) {
             Poll::Pending if activity.closing().is_some() => Poll::Ready(None),
             polled => polled.map(Some),

@@ -1,6 +1,7 @@
 //! A worker: one thread, one runtime, and the connections handed to it.
 use super::{
     Application, Peer, Place,
+    activity::Activity,
     connection::{Protocol, serve},
 };
 use std::{
@@ -12,13 +13,9 @@ use std::{
     },
     thread,
 };
-use tokio::{
-    net::TcpStream,
-    sync::{
-        OwnedSemaphorePermit,
-        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-        oneshot,
-    },
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    oneshot,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -28,24 +25,34 @@ pub(super) struct Worker {
     connections: Arc<AtomicUsize>,
     tasks: TaskTracker,
     // Unbounded, yet at most `listen.max_connections` long: each entry holds a place.
-    queue: UnboundedSender<Accepted>,
+    queue: UnboundedSender<(Accepted, Counted)>,
+    /// Its connections' tokens descend from this one, and not from that of all workers, which each
+    /// of them would lock when it begins and ends.
+    closing: CancellationToken,
     ended: oneshot::Receiver<()>,
 }
 
 /// A connection on its way to its worker.
 #[derive(Debug)]
-struct Accepted {
-    tcp: StdStream,
-    peer: Peer,
-    place: Place,
+pub(super) struct Accepted {
+    pub(super) tcp: StdStream,
+    pub(super) peer: Peer,
+    pub(super) activity: Activity,
+    /// Cancelled when it is to close, in good order.
+    pub(super) closing: CancellationToken,
+    pub(super) place: Place,
 }
 
+/// One of the worker's connections, counted until it is dropped.
+#[derive(Debug)]
+struct Counted(Arc<AtomicUsize>);
+
 impl Worker {
-    /// `tokens`: close connections gracefully; break what is left and end.
+    /// `closing`, `breaking`: close connections gracefully; break what is left and end.
     pub(super) fn start<A: Application>(
         number: usize,
         protocol: Arc<Protocol>,
-        tokens: (CancellationToken, CancellationToken),
+        (closing, breaking): (CancellationToken, CancellationToken),
         application: A,
     ) -> io::Result<Self> {
         let (queue, accepted) = unbounded_channel();
@@ -54,7 +61,7 @@ impl Worker {
             .enable_all()
             .build()?;
         let tasks = TaskTracker::new();
-        let loops = take_connections(accepted, protocol, tokens, tasks.clone(), application);
+        let loops = take_connections(accepted, protocol, breaking, tasks.clone(), application);
         thread::Builder::new()
             .name(format!("worker-{number}"))
             .spawn(move || {
@@ -66,6 +73,7 @@ impl Worker {
             connections: Arc::default(),
             tasks,
             queue,
+            closing: closing.child_token(),
             ended,
         })
     }
@@ -74,14 +82,16 @@ impl Worker {
         self.connections.load(Ordering::Relaxed)
     }
 
-    pub(super) fn hand_over(&self, tcp: StdStream, peer: Peer, permit: OwnedSemaphorePermit) {
+    /// What tells one connection of this worker, or all of them, to close.
+    pub(super) fn closing(&self) -> CancellationToken {
+        self.closing.child_token()
+    }
+
+    pub(super) fn hand_over(&self, accepted: Accepted) {
         self.connections.fetch_add(1, Ordering::Relaxed);
-        let place = Place {
-            _permit: permit,
-            connections: self.connections.clone(),
-        };
+        let counted = Counted(self.connections.clone());
         // A worker that has ended drops the connection, which closes it.
-        drop(self.queue.send(Accepted { tcp, peer, place }));
+        drop(self.queue.send((accepted, counted)));
     }
 
     /// Returns when no connection is left.
@@ -98,38 +108,31 @@ impl Worker {
 }
 
 async fn take_connections<A: Application>(
-    mut accepted: UnboundedReceiver<Accepted>,
+    mut accepted: UnboundedReceiver<(Accepted, Counted)>,
     protocol: Arc<Protocol>,
-    (closing, breaking): (CancellationToken, CancellationToken),
+    breaking: CancellationToken,
     tasks: TaskTracker,
     application: A,
 ) {
     let application = Arc::new(application);
-    // Each connection asks at each of its turns, under the token's lock: a token of this thread's
-    // own stays in its CPU's cache.
-    let closing = closing.child_token();
     loop {
         let next = tokio::select! {
             () = breaking.cancelled() => return,
             next = accepted.recv() => next,
         };
-        let Some(Accepted { tcp, peer, place }) = next else {
+        let Some((accepted, counted)) = next else {
             return breaking.cancelled().await;
         };
-        let Ok(tcp) = TcpStream::from_std(tcp) else {
-            continue;
-        };
-        let (protocol, closing) = (protocol.clone(), closing.clone());
-        let application = application.clone();
+        let (protocol, application) = (protocol.clone(), application.clone());
         tasks.spawn(async move {
-            serve(tcp, peer, protocol, closing, &*application).await;
-            drop(place);
+            serve(accepted, protocol, &*application).await;
+            drop(counted);
         });
     }
 }
 
-impl Drop for Place {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

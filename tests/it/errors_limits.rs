@@ -4,21 +4,21 @@ use crate::{
     site::{Settings, Site},
 };
 use futures_util::future::join_all;
-use sidecar_testkit::{provider::SignedWith, sql_node::RETAIL};
+use sidecar_testkit::{client::body_channel, provider::SignedWith, sql_node::RETAIL};
 use std::time::Duration;
 
 #[tokio::test]
 async fn one_connection_too_many_has_its_row() {
-    let site = Site::with(|settings| settings.set("listen", "max_connections", "2")).await;
-    let mut held = Vec::new();
-    for _ in 0..2 {
-        let connection = site.client().connect(&site.origin()).await.unwrap();
-        assert_eq!(connection.get("/v1/info").send().await.unwrap().status, 200);
-        held.push(connection);
-    }
+    let site = Site::with(|settings| settings.set("listen", "max_connections", "1")).await;
+    let connection = site.client().connect(&site.origin()).await.unwrap();
+    let (mut sender, body) = body_channel();
+    let busy = connection.post("/test/echo").body_stream(body);
+    assert!(sender.send("a").await);
+    let busy = busy.stream().await.unwrap();
     let refused = get(&site, "/v1/info").await;
     assert_rows(&[Row("connection limit", refused, 503, NO_CONNECTION, -206)]);
-    assert_eq!(held[0].get("/v1/info").send().await.unwrap().status, 200);
+    drop(sender);
+    assert_eq!(busy.collect().await.unwrap().body, "a");
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ mod hygiene_smuggling;
 mod hygiene_targets;
 mod identities;
 mod identity_run;
+mod idle_connections;
 mod inspected_bodies;
 mod introspection;
 mod introspection_ends;
