@@ -1,6 +1,7 @@
 //! Puts the parts together, runs them, and takes them apart in the right order.
 mod certificate;
 mod connections;
+mod descriptors;
 
 use crate::{
     admin::{AdminListener, Health, Hosts},
@@ -26,6 +27,7 @@ use std::{
     collections::HashMap,
     io,
     net::SocketAddr,
+    num::NonZeroUsize,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -199,8 +201,14 @@ impl App {
         let admin = AdminListener::bind(&config.admin.listen)
             .await
             .map_err(|error| StartError::Listen("admin.listen".to_owned(), error))?;
+        let admitted = descriptors::admitted(config, crate::descriptors::limit());
+        let listen = config::Listen {
+            max_connections: NonZeroUsize::new(admitted.clients)
+                .unwrap_or(config.listen.max_connections),
+            ..config.listen.clone()
+        };
         let most = MostConnections {
-            all: config.sql_node.max_connections,
+            all: admitted.sql_node,
             per_client: config.sql_node.connections_per_client,
         };
         let upstreams = Upstreams::new(
@@ -209,12 +217,12 @@ impl App {
             most,
             Networks::new(&config.listen.trusted_proxies),
         );
-        let server = Server::start(&config.listen, config.limits, tls, |worker| {
+        let server = Server::start(&listen, config.limits, tls, |worker| {
             WorkerProxy::new(shared.clone(), upstreams.of(worker))
         })
         .map_err(StartError::Workers)?;
         Ok(Self {
-            listen: config.listen.clone(),
+            listen,
             listeners,
             admin,
             admin_hosts: Arc::new(Hosts::new(config.admin.hosts.clone())),

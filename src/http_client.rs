@@ -10,7 +10,8 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::ClientConfig;
-use std::{error::Error as StdError, time::Duration};
+use std::{error::Error as StdError, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
 
 /// A pooled HTTP/1.1 client for `https` (and, for SQL nodes and loopback providers, `http`).
 /// Cheap to clone; clones share the pool.
@@ -19,6 +20,7 @@ pub struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     timeout: Duration,
     max_body: usize,
+    turns: Arc<Semaphore>,
 }
 
 /// Why there is no answer.
@@ -62,6 +64,7 @@ impl HttpClient {
             client,
             timeout,
             max_body,
+            turns: Arc::new(Semaphore::new(MOST_EXCHANGES)),
         }
     }
 
@@ -84,6 +87,7 @@ impl HttpClient {
         &self,
         request: Request<Vec<u8>>,
     ) -> Result<Response<Bytes>, HttpClientError> {
+        let _turn = self.turns.acquire().await; // never closed
         let request = request.map(|body| Full::new(Bytes::from(body)));
         let response = self.client.request(request).await.map_err(|error| {
             if error.is_connect() {
@@ -121,5 +125,48 @@ fn is_encoded(headers: &HeaderMap) -> bool {
 /// seldom meets a closing one.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
+/// Exchanges at once; further ones wait for their turn, as a part of their time. Each has a
+/// connection. A hundred milliseconds each, they are 640 sign-ins a second; each kind of question
+/// that clients can cause at will has half of them at most.
+const MOST_EXCHANGES: usize = 64;
+
+/// Connections that one client has at once: those of exchanges, and idle ones.
+pub const MOST_CONNECTIONS: usize = MOST_EXCHANGES + POOL_MAX_IDLE;
+
 /// Sign-ins come in bursts of a few; more idle connections would only be kept open.
 const POOL_MAX_IDLE: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::{RootCertStore, crypto::aws_lc_rs};
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_exchange_too_many_waits_for_its_turn_and_has_no_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        let client = HttpClient::new(tls, Duration::from_secs(60), 1024);
+        let exchanges: Vec<_> = (0..=MOST_EXCHANGES)
+            .map(|_| {
+                let request = Request::get(&url).body(Vec::new()).unwrap();
+                let client = client.clone();
+                tokio::spawn(async move { client.send(request).await })
+            })
+            .collect();
+        let mut accepted = Vec::new();
+        for _ in 0..MOST_EXCHANGES {
+            accepted.push(listener.accept().await.unwrap());
+        }
+        assert_eq!(client.turns.available_permits(), 0);
+        drop(accepted.pop()); // its exchange breaks, and the last one has its turn
+        listener.accept().await.unwrap();
+        let ended = exchanges.iter().filter(|exchange| exchange.is_finished());
+        assert_eq!(ended.count(), 1);
+    }
+}

@@ -33,7 +33,7 @@
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | 0 | [`body`] [`file_rule`] [`local_path`] [`network`] [`request_id`] [`secret`] [`share`] [`status`] [`token_kind`] |
+//! | 0 | [`body`] [`descriptors`] [`file_rule`] [`local_path`] [`network`] [`request_id`] [`secret`] [`share`] [`status`] [`token_kind`] |
 //! | 1 | [`pem_file`] |
 //! | 2 | [`config`] |
 //! | 3 | [`cookie`] [`headers`] [`http_client`] [`page`] [`route`] [`seal`] [`single_flight`] [`store_file`] [`telemetry`] [`tls`] |
@@ -54,6 +54,7 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod cookie;
+pub mod descriptors;
 pub mod endpoints;
 pub mod failure;
 pub mod file_rule;

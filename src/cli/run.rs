@@ -3,6 +3,7 @@ use super::check::BAD_CONFIGURATION;
 use crate::{
     app::{App, StartError},
     config::{Config, Loaded},
+    descriptors,
     telemetry::{Telemetry, chain, complain},
 };
 use sd_notify::NotifyState;
@@ -40,6 +41,7 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
     for warning in &warnings {
         warn!("{}", warning.line());
     }
+    descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(control_threads())
         .thread_name("control")

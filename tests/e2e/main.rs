@@ -6,6 +6,7 @@ mod certificate;
 mod client_auth;
 mod clients;
 mod crash;
+mod descriptors;
 mod device;
 mod disk;
 mod explain;

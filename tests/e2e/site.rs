@@ -166,6 +166,14 @@ impl Site {
         self.start_by(command);
     }
 
+    /// Starts the sidecar with so many files that it may have open.
+    pub(crate) fn start_sidecar_with_files(&mut self, limit: u32) {
+        let mut command = Command::new("sh");
+        let limited = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        command.args(["-c", &limited, SIDECAR]);
+        self.start_by(command);
+    }
+
     /// Asks the sidecar to stop and waits.
     pub(crate) fn stop_sidecar(&mut self) -> ExitStatus {
         let mut sidecar = self.sidecar.take().expect("the test has started it");
