@@ -22,8 +22,7 @@ pub(super) struct States {
     /// Those with an error instead of a code. They take nothing but a change of mind, and an
     /// office behind one address must not be kept from signing in by those of its people who do not.
     with_errors: Throttle,
-    /// Those that came to nothing by somebody else's doing, or may have: an outage, no grant, or
-    /// a client that left before the answer.
+    /// Those that came to nothing by somebody else's doing, or may have: an outage, or no grant.
     unlucky: Throttle,
     held: Held,
 }
@@ -68,11 +67,6 @@ impl States {
             false => &self.unlucky,
         };
         counting.is_over(client);
-    }
-
-    /// Counts a callback whose client did not wait for its end.
-    pub(super) fn count_left(&self, client: IpAddr) {
-        self.unlucky.is_over(client);
     }
 
     /// Takes room for a used state of `client`, which lapses at `until`.

@@ -10,14 +10,15 @@ use crate::{
 use std::{net::IpAddr, time::SystemTime};
 
 /// A state that is used, with the code of its callback. Whatever comes of it is told to
-/// [`settle`](Self::settle); a client that leaves before that has wasted it.
+/// [`settle`](Self::settle), also if the client leaves before that: the work of a callback goes on
+/// without it.
+#[must_use = "what comes to nothing is counted"]
 pub(super) struct UsedState<'a> {
     endpoints: &'a Endpoints,
     fields: &'a Fields,
     /// Goes to the provider, or nowhere.
     pub(super) code: Secret,
-    /// `None` once it is settled.
-    claim: Option<Claim>,
+    claim: Claim,
     client: IpAddr,
     ends_at: SystemTime,
 }
@@ -55,7 +56,7 @@ impl Endpoints {
                     endpoints: self,
                     fields,
                     code,
-                    claim: Some(claim),
+                    claim,
                     client,
                     ends_at,
                 });
@@ -74,10 +75,7 @@ impl Endpoints {
 impl UsedState<'_> {
     /// The end of the callback: counts what came to nothing, and gives the state back where its
     /// code is as good as before.
-    pub(super) async fn settle<T>(mut self, done: Result<T, Unfinished>) -> Result<T, Failure> {
-        let Some(claim) = self.claim.take() else {
-            return Err(Failure::Internal); // it is taken here alone, and this consumes it
-        };
+    pub(super) async fn settle<T>(self, done: Result<T, Unfinished>) -> Result<T, Failure> {
         let unfinished = match done {
             Ok(done) => return Ok(done),
             Err(unfinished) => unfinished,
@@ -88,7 +86,7 @@ impl UsedState<'_> {
         match unfinished {
             Unfinished::Sent(failure) => Err(failure),
             Unfinished::Unsent(failure) => {
-                match self.endpoints.0.auth.sessions().release(claim).await {
+                match self.endpoints.0.auth.sessions().release(self.claim).await {
                     Ok(()) => states.give_back(self.client, self.ends_at),
                     // It stays used, and the person begins anew.
                     Err(error) => {
@@ -97,14 +95,6 @@ impl UsedState<'_> {
                 }
                 Err(failure)
             }
-        }
-    }
-}
-
-impl Drop for UsedState<'_> {
-    fn drop(&mut self) {
-        if self.claim.is_some() {
-            self.endpoints.0.states.count_left(self.client);
         }
     }
 }

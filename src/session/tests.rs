@@ -1,4 +1,5 @@
 //! What sessions promise, whatever the store.
+mod claims;
 mod contention;
 mod extended;
 mod marked;

@@ -1,5 +1,17 @@
 //! A sign-in in a browser that has a session already.
 use crate::site::{SESSION_COOKIE, Site, note, with_parameter};
+use serde_json::Value;
+use sidecar_testkit::client::Client;
+
+/// The browser's cookies, as a `Cookie` field.
+fn cookies(browser: &Client) -> String {
+    let jar = browser.cookies().all();
+    let pairs = jar.iter().map(|cookie| {
+        note(&cookie.value);
+        format!("{}={}", cookie.name, cookie.value)
+    });
+    pairs.collect::<Vec<_>>().join("; ")
+}
 
 #[tokio::test]
 async fn a_sign_in_ends_the_session_whose_cookie_it_replaces_whoevers_it_was() {
@@ -31,11 +43,13 @@ async fn a_sign_in_ends_the_session_whose_cookie_it_replaces_whoevers_it_was() {
         200,
         "a replayed link ends nothing"
     );
-    assert_eq!(site.log.of_kind("audit").len(), 4); // two sign-ins, a logout, a refusal
+    let audits = site.log.of_kind("audit");
+    let logouts = audits.iter().filter(|line| line["event"] == "logout");
+    assert_eq!(logouts.count(), 1);
 }
 
 #[tokio::test]
-async fn a_sign_in_that_fails_and_one_with_two_cookies_end_no_session() {
+async fn a_sign_in_that_fails_and_one_with_two_cookies_or_a_broken_one_end_no_session() {
     let site = Site::start().await;
     let client = site.signed_in_as("alice").await;
     let former = site.session_cookie(&client);
@@ -50,17 +64,21 @@ async fn a_sign_in_that_fails_and_one_with_two_cookies_end_no_session() {
         assert!(failed.status.is_client_error(), "{name}");
     }
     assert_eq!(site.query_as(&former).await.status, 200);
-    let cookies = [
-        format!("{SESSION_COOKIE}={former}; {SESSION_COOKIE}=x"),
-        format!("{SESSION_COOKIE}={former}x"),
-        format!("{SESSION_COOKIE}="),
+    let shown = [
+        (
+            format!("{SESSION_COOKIE}={former}; {SESSION_COOKIE}=x"),
+            400,
+        ),
+        (format!("{SESSION_COOKIE}={former}x"), 200),
+        (format!("{SESSION_COOKIE}="), 200),
     ];
-    for cookie in cookies {
+    for (cookie, status) in shown {
         let browser = site.client();
         let back = site.nearly_signed_in(&browser).await;
-        let visit = browser.get(back.as_str()).header("cookie", &cookie);
+        let cookie = format!("{}; {cookie}", cookies(&browser));
+        let visit = site.client().get(back.as_str()).header("cookie", &cookie);
         let begun = visit.send().await.unwrap();
-        assert_eq!(begun.status, 200, "{}", begun.text());
+        assert_eq!(begun.status, status, "{}", begun.text());
     }
     assert_eq!(site.query_as(&former).await.status, 200);
 }
@@ -85,17 +103,11 @@ async fn of_two_tabs_that_sign_in_at_once_both_do_and_the_former_session_ends_on
         site.nearly_signed_in(&client).await,
         site.nearly_signed_in(&client).await,
     ];
-    let cookies: Vec<String> = client
-        .cookies()
-        .all()
-        .iter()
-        .map(|cookie| format!("{}={}", cookie.name, cookie.value))
-        .collect();
-    cookies.iter().for_each(|cookie| note(cookie));
+    let cookies = cookies(&client);
     let visit = async |tab: usize| {
         let browser = site.client(); // its own jar: both tabs send what was there before
-        let visit = browser.get(tabs[tab].as_str());
-        let begun = visit.header("cookie", cookies.join("; ")).send().await;
+        let visit = browser.get(tabs[tab].as_str()).header("cookie", &cookies);
+        let begun = visit.send().await;
         assert_eq!(begun.unwrap().status, 200, "{tab}");
         site.session_cookie(&browser)
     };
@@ -103,7 +115,8 @@ async fn of_two_tabs_that_sign_in_at_once_both_do_and_the_former_session_ends_on
     for (session, status) in [(&one, 200), (&other, 200), (&former, 401)] {
         assert_eq!(site.query_as(session).await.status, status);
     }
-    let ended = site.log.of_kind("audit");
-    let ended = ended.iter().filter(|line| line["event"] == "logout");
-    assert_eq!(ended.count(), 1);
+    let is_logout = |line: &Value| line["event"] == "logout";
+    site.log.wait_for("audit", 1, is_logout).await;
+    let audits = site.log.of_kind("audit");
+    assert_eq!(audits.iter().filter(|line| is_logout(line)).count(), 1);
 }
