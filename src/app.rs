@@ -2,6 +2,7 @@
 mod certificate;
 mod connections;
 mod descriptors;
+mod secrets;
 
 use crate::{
     admin::{AdminListener, Health, Hosts},
@@ -15,7 +16,6 @@ use crate::{
     oidc::{ClientCredentials, ClientKey, Provider, UnusableKey},
     proxy::{Shared, WorkerProxy},
     seal::{KeyRing, SealError},
-    secret::Secret,
     server::{self, Server},
     session::{SessionError, Sessions},
     store_file::{StoreFile, StoreFileError},
@@ -23,8 +23,8 @@ use crate::{
     tls::{Certificate, TlsError, client_config, client_config_as, server_config},
     upstream::{MostConnections, Origin, Upstreams},
 };
+use secrets::{passwords, read_optional};
 use std::{
-    collections::HashMap,
     io,
     net::SocketAddr,
     num::NonZeroUsize,
@@ -354,31 +354,6 @@ pub fn verifying_provider(provider: &config::Provider) -> Result<Arc<Provider>, 
     let http = HttpClient::new(tls, PROVIDER_TIMEOUT, PROVIDER_ANSWER);
     let nothing = ClientCredentials::default();
     Ok(Provider::new(provider, nothing, http))
-}
-
-fn read_optional(
-    source: &Option<config::SecretSource>,
-    what: impl FnOnce() -> String,
-) -> Result<Option<Secret>, StartError> {
-    source.as_ref().map(|source| read(source, what)).transpose()
-}
-
-fn passwords(config: &Config) -> Result<HashMap<String, Secret>, StartError> {
-    let password = |account: &config::Account| {
-        let what = || format!("password of account {}", account.name);
-        Ok((account.name.clone(), read(&account.password, what)?))
-    };
-    config.accounts.iter().map(password).collect()
-}
-
-fn read(
-    source: &config::SecretSource,
-    what: impl FnOnce() -> String,
-) -> Result<Secret, StartError> {
-    source.read().map_err(|source| StartError::Secret {
-        what: what(),
-        source,
-    })
 }
 
 fn tokens(

@@ -1,5 +1,5 @@
 //! The parts of OAuth connections, where a callback answers them.
-use super::{StartError, read};
+use super::{StartError, secrets::read};
 use crate::{
     auth::ApiKeys,
     config::{self, CallbackResponse, Config},
