@@ -25,7 +25,7 @@ pub use api_keys::{ApiKeys, UnfitKey};
 pub use credential::{Carrier, Credential};
 pub use holder::Injection;
 pub use memo::Memo;
-pub use policy::{Granted, Mismatch, Policy};
+pub use policy::{Denial, Granted, Mismatch, Policy};
 pub use seen::Seen;
 pub use signed_in::{Fresh, SignedIn};
 pub use throttle::{Throttle, WINDOW};
@@ -207,7 +207,7 @@ impl Authenticator {
         let database = self.database(request, target, whose, own).await?;
         let granted = self.0.policy.decide(holder.identity(), &database);
         seen.database = Some(database);
-        let granted = granted.ok_or(Failure::NotGranted)?;
+        let granted = granted.map_err(Failure::from)?;
         let grantee = self.grantee(holder, granted)?;
         let token = match self.ready(&grantee, now)? {
             Some(token) => token,

@@ -11,8 +11,10 @@ mod applications;
 mod authorization;
 mod cache;
 mod callback;
+mod claim_condition;
 mod claim_name;
 mod client_auth;
+mod doubts;
 mod fault;
 mod files;
 mod grant;
@@ -50,6 +52,7 @@ pub use api_key::ApiKey;
 pub use authorization::Authorization;
 pub use cache::Cache;
 pub use callback::{Callback, CallbackResponse};
+pub use claim_condition::{ClaimCondition, ClaimPattern};
 pub use claim_name::ClaimName;
 pub use client_auth::{AssertionAudience, AuthMethod, ClientAuth};
 pub use grant::Grant;
@@ -199,7 +202,10 @@ impl Access {
             accounts: &names,
             mode,
         };
-        let grants = root.sections("grant", |section| Grant::read(section, &referred));
+        let mut names = Vec::new();
+        let grants = root.sections("grant", |section| {
+            Grant::read(section, &referred, &mut names)
+        });
         let nobody = grants.as_ref().is_some_and(Vec::is_empty);
         if mode == Some(CredentialMode::Login) && nobody {
             let fault = Fault::new("missing: with mode = \"login\" nobody could sign in");

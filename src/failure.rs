@@ -26,6 +26,8 @@ pub enum Failure {
     SessionExpired,
     /// A user name by which the SQL node would sign somebody in by itself.
     SignInAtNode,
+    /// A session from before a `[[grant]]` looked at what its record did not keep.
+    SessionOutdated,
     /// No API key where one is needed.
     NoApiKey,
     /// An API key that is none.
@@ -152,6 +154,7 @@ impl Failure {
             Self::SessionUnknown => (401, REFUSED, -1204, "no such session; sign in again".into()),
             Self::SessionExpired => (401, REFUSED, -733, "the session has expired; sign in again".into()),
             Self::SignInAtNode => (401, REFUSED, -1204, "this user name has the SQL node sign in at the provider; sign in here, with /v1/sso_authentication, /v1/sso_device_grant or /v1/sso_token".into()),
+            Self::SessionOutdated => (401, REFUSED, -733, "the session is older than the rules for it; sign in again".into()),
             Self::NoApiKey => (401, REFUSED, -1204, "no API key; the program that connects opens this address with its key and its cookies".into()),
             Self::ApiKey => (401, REFUSED, -1204, "no such API key".into()),
             Self::MisplacedApiKey => (401, REFUSED, -1204, "an API key is for OAuth connections, and opens nothing here".into()),

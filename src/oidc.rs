@@ -62,5 +62,5 @@ pub use renewal::Renewed;
 pub use sign_in::{Attempt, SignIn};
 pub use trouble::Trouble;
 pub use verify::{
-    Expect, Identity, Lacking, LogoutToken, Proof, Rule, Taken, Trace, Whose, lacking_claims,
+    Expect, Identity, Lacking, LogoutToken, Proof, Rule, Said, Taken, Trace, Whose, lacking_claims,
 };

@@ -1,7 +1,8 @@
 //! Who may use which database, and as whom: the one function that decides it.
 use crate::{
-    config::{self, Grant, Pattern},
-    oidc::Identity,
+    config::{self, ClaimCondition, Grant, Pattern},
+    failure::Failure,
+    oidc::{Identity, Said},
 };
 use std::sync::Arc;
 
@@ -23,8 +24,28 @@ pub enum Mismatch {
     Groups,
     /// The user is none of those it names.
     Users,
+    /// The token's claims are others.
+    Claims,
     /// It is for other databases.
     Databases,
+}
+
+/// Why nobody may use a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// No grant fits, or the first that does denies.
+    NotGranted,
+    /// A grant denies to whom it fits, and the record of the sign-in did not keep what it looks at.
+    Outdated,
+}
+
+impl From<Denial> for Failure {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::NotGranted => Self::NotGranted,
+            Denial::Outdated => Self::SessionOutdated,
+        }
+    }
 }
 
 /// Permission to use one database. Only [`Policy::decide`] makes one.
@@ -65,20 +86,26 @@ impl Policy {
     /// Whether `identity` may use `database`. Its provider must be for that database; then
     /// the first grant that fits counts, and where no grant is configured at all, every verified
     /// identity may.
-    pub fn decide(&self, identity: &Identity, database: &Arc<str>) -> Option<Granted> {
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn decide(&self, identity: &Identity, database: &Arc<str>) -> Result<Granted, Denial> {
         if !self.is_served(identity, database) {
-            return None;
+            return Err(Denial::NotGranted);
         }
         let granted = |account| Granted {
             database: database.clone(),
             account,
         };
         if self.grants.is_empty() {
-            return Some(granted(None));
+            return Ok(granted(None));
         }
-        self.judged(identity, database)
-            .find(|(_, mismatch)| mismatch.is_none())
-            .map(|(grant, _)| granted(grant.account.clone()))
+        let mut judged = self.judged(identity, database);
+        match judged.find(|(_, mismatch)| mismatch.is_none()) {
+            Some((grant, _)) if !grant.deny => Ok(granted(grant.account.clone())),
+            Some((grant, _)) if is_outdated(grant, identity) => Err(Denial::Outdated),
+            _ => Err(Denial::NotGranted),
+        }
     }
 
     /// Whether the provider of `identity` is for `database`; else no grant helps.
@@ -125,17 +152,27 @@ impl Policy {
     }
 }
 
-/// What keeps `grant` from fitting; `None` for the database asks about the rest alone.
+/// What keeps `grant` from fitting; `None` for the database asks about the rest alone. What nobody knows
+/// of an identity fits no grant that gives, and every one that denies.
 fn mismatch(grant: &Grant, identity: &Identity, database: Option<&str>) -> Option<Mismatch> {
     let is_in = |group: &String| identity.groups().contains(group);
     let is_called = |user: &String| user == identity.username();
     let provider = grant.provider.as_deref();
     if provider.is_some_and(|name| name != identity.provider()) {
         Some(Mismatch::Provider)
-    } else if !grant.groups.is_empty() && !grant.groups.iter().any(is_in) {
+    } else if !grant.groups.is_empty()
+        && !grant.groups.iter().any(is_in)
+        && (!grant.deny || identity.has_counted_groups())
+    {
         Some(Mismatch::Groups)
     } else if !grant.users.is_empty() && !grant.users.iter().any(is_called) {
         Some(Mismatch::Users)
+    } else if !grant
+        .claims
+        .iter()
+        .all(|one| is_met(one, identity, grant.deny))
+    {
+        Some(Mismatch::Claims)
     } else if let Some(database) = database
         && !grant.databases.is_empty()
         && !is_for(&grant.databases, database)
@@ -144,6 +181,23 @@ fn mismatch(grant: &Grant, identity: &Identity, database: Option<&str>) -> Optio
     } else {
         None
     }
+}
+
+/// Whether the identity has one of the values that `wanted` names; `unknown`: if nobody knows.
+fn is_met(wanted: &ClaimCondition, identity: &Identity, unknown: bool) -> bool {
+    let fits = |value: &str| wanted.values.iter().any(|one| one.matches(value));
+    match identity.claim(&wanted.claim) {
+        Said::Values(values) => values.iter().any(|value| fits(value)),
+        Said::Unkept | Said::Unreadable => unknown,
+    }
+}
+
+/// Whether `grant`, which fits, may do so only because a record did not keep what it looks at.
+fn is_outdated(grant: &Grant, identity: &Identity) -> bool {
+    let is_unkept = |one: &ClaimCondition| identity.claim(&one.claim) == Said::Unkept;
+    let is_in = |group: &String| identity.groups().contains(group);
+    let has_groups = grant.groups.is_empty() || grant.groups.iter().any(is_in);
+    grant.claims.iter().any(is_unkept) || !(has_groups || identity.has_counted_groups())
 }
 
 fn is_for(patterns: &[Pattern], database: &str) -> bool {

@@ -66,7 +66,7 @@ impl Authenticator {
             .0
             .policy
             .decide(&fresh.identity, &database.into())
-            .ok_or(Failure::NotGranted)?;
+            .map_err(Failure::from)?;
         self.check_room(&fresh.identity).await?;
         let mut record = SignedIn::new(fresh, granted.database().clone());
         let mut exchanged = None;
@@ -97,10 +97,10 @@ impl Authenticator {
     /// Whether a session's identity is still granted its database.
     ///
     /// # Errors
-    /// [`Failure::NotGranted`].
+    /// [`Failure::NotGranted`], [`Failure::SessionOutdated`].
     pub fn check_grant(&self, record: &SignedIn) -> Result<(), Failure> {
         let granted = self.0.policy.decide(&record.identity, &record.database);
-        granted.map(drop).ok_or(Failure::NotGranted)
+        granted.map(drop).map_err(Failure::from)
     }
 
     /// Ends a session: nobody finds it again, its Ocient token is forgotten, and its refresh

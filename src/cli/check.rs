@@ -41,6 +41,9 @@ fn report(path: &Path, checked: &Checked, out: &mut impl Write) -> io::Result<()
     line(out, "grants", grants(config.grants.len()))?;
     line(out, "sessions", sessions(&config.sessions.store))?;
     line(out, "admin", admin(&config.admin.listen))?;
+    for warning in config.doubts() {
+        line(out, "warning", warning)?;
+    }
     for note in &checked.notes {
         line(out, "not checked", note)?;
     }
@@ -145,6 +148,16 @@ sessions.store = 'memory'
         assert_eq!(code, 0, "{shown}");
         assert!(shown.starts_with("warning: `grant.users`"), "{shown}");
         assert!(shown.contains("config.toml: ok\n"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_dangerous_is_warned_of_and_can_be_used() {
+        let provider = "[[provider]]\nname = 'ci'\nflows = ['token']\nclient_id = 'x'\n\
+                        issuer = 'https://token.actions.githubusercontent.com'\n";
+        let (code, shown) = checked(&format!("{GOOD}{provider}"));
+        assert_eq!(code, 0, "{shown}");
+        let warning = "\n  warning     provider ci: any workload of the world can have a token";
+        assert!(shown.contains(warning), "{shown}");
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub fn run(path: &Path, out: &mut impl Write) -> u8 {
     for warning in &warnings {
         warn!("{}", warning.line());
     }
+    for doubt in config.doubts() {
+        warn!("{doubt}");
+    }
     descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(control_threads())

@@ -13,25 +13,28 @@ impl Pattern {
 
     /// Whether `name` as a whole fits; case counts.
     pub fn matches(&self, name: &str) -> bool {
-        if self.is_any() {
-            return true; // the usual pattern, asked at every request
-        }
-        let mut parts = self.0.split('*');
-        let first = parts.next().unwrap_or_default();
-        let Some(mut rest) = name.strip_prefix(first) else {
-            return false;
-        };
-        let Some(last) = parts.next_back() else {
-            return rest.is_empty();
-        };
-        for part in parts {
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
-        }
-        rest.ends_with(last)
+        // The usual pattern, asked at every request.
+        self.is_any() || fits(&self.0, name)
     }
+}
+
+/// Whether `name` as a whole is `pattern`, with any run of characters for each `*`.
+pub(super) fn fits(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let Some(last) = parts.next_back() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
 }
 
 /// A pattern as written.

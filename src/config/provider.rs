@@ -64,6 +64,8 @@ pub struct Provider {
     pub introspection: bool,
     /// Whether userinfo is asked for claims that count and that a token lacks; default no.
     pub userinfo: bool,
+    /// The claims that a `[[grant]]` looks at, which are kept of its users' tokens.
+    pub grant_claims: Vec<ClaimName>,
     /// Whether a `[[grant]]` looks at the groups of its users: else a lack of them is none.
     pub needs_groups: bool,
 }
@@ -154,6 +156,7 @@ impl Provider {
             returns_after_logout: returns_after_logout?,
             introspection: introspection?,
             userinfo: userinfo?,
+            grant_claims: Vec::new(),
             needs_groups: false, // the grants come later in the file
         })
     }
@@ -164,14 +167,16 @@ impl Provider {
     }
 
     pub(super) fn with_grants(mut self, grants: &[Grant]) -> Self {
-        let is_ours = |grant: &&Grant| {
-            let named = grant.provider.as_deref();
-            named.is_none_or(|name| *name == *self.name)
-        };
-        self.needs_groups = grants
+        let ours: Vec<_> = grants
             .iter()
-            .filter(is_ours)
-            .any(|grant| !grant.groups.is_empty());
+            .filter(|grant| grant.is_of(&self.name))
+            .collect();
+        self.needs_groups = ours.iter().any(|grant| !grant.groups.is_empty());
+        for condition in ours.iter().flat_map(|grant| &grant.claims) {
+            if !self.grant_claims.contains(&condition.claim) {
+                self.grant_claims.push(condition.claim.clone());
+            }
+        }
         self
     }
 }

@@ -3,6 +3,7 @@ mod authorization;
 mod client_auth;
 mod connections;
 mod files;
+mod grants;
 mod mistakes;
 mod secrecy;
 mod shares;

@@ -12,6 +12,7 @@ fn every_failure_has_its_row() {
         (Failure::SessionUnknown, 401, "42502", -1204),
         (Failure::SessionExpired, 401, "42502", -733),
         (Failure::SignInAtNode, 401, "42502", -1204),
+        (Failure::SessionOutdated, 401, "42502", -733),
         (Failure::NoApiKey, 401, "42502", -1204),
         (Failure::MisplacedApiKey, 401, "42502", -1204),
         (Failure::ApiKey, 401, "42502", -1204),

@@ -211,6 +211,7 @@ pub(super) fn rules() -> Provider {
         returns_after_logout: false,
         introspection: false,
         userinfo: false,
+        grant_claims: Vec::new(),
         needs_groups: true,
     }
 }

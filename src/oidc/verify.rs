@@ -2,6 +2,7 @@
 mod audience;
 mod identity;
 mod introspected;
+mod kept;
 mod kind;
 mod lineage;
 mod logout;
@@ -14,6 +15,7 @@ mod trace;
 mod ways;
 
 pub use identity::Identity;
+pub use kept::Said;
 pub use kind::Taken;
 pub use logout::{LogoutToken, Whose};
 pub use proof::{Lacking, Proof, lacking_claims};
@@ -37,6 +39,7 @@ use crate::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use identity::Parts;
+use kept::Kept;
 use lineage::Lineage;
 use std::{sync::Arc, time::SystemTime};
 
@@ -151,6 +154,8 @@ fn judge(
         subject: trace.check(Rule::Subject, names::subject(claims))?,
         username: Arc::default(),
         groups: Box::default(),
+        has_counted_groups: false,
+        claims: Kept::of(rules, claims),
         issued_at: claims.instant("iat")?,
         asked_at: None,
         expires_at,

@@ -327,3 +327,28 @@ async fn it_says_what_a_token_lacks_and_whether_userinfo_was_asked_for_it() {
     let complete = as_json(&site, &site.id_token("alice"), RETAIL).await;
     assert!(complete["userinfo"].is_null());
 }
+
+#[tokio::test]
+async fn a_grant_that_denies_is_named() {
+    let site = Site::with(|settings| {
+        settings.login_mode();
+        settings.grant("name = 'other-tenants'\ndeny = true\nclaims = { tid = ['x', 'y'] }");
+        settings.grant("claims = { hd = 'example.com' }\naccount = 'analyst'");
+        settings.grant("name = 'rest'\naccount = 'analyst'");
+    })
+    .await;
+    let token = site.token(|token| token.claim("tid", "x"));
+    let (code, said) = explained(&site, &token, RETAIL, false).await;
+    assert_eq!(code, 1, "{said}");
+    let grants = "\
+  denies  number 1 (other-tenants): the first that fits, or may, and it denies
+  no      number 2: the token's claims are not those that it wants
+  no      number 3 (rest): it fits, but an earlier one counts
+result: not granted: other-tenants denies it\n";
+    assert!(said.ends_with(grants), "{said}");
+    assert!(said.contains("  tid       \"x\"\n"), "{said}");
+    let report = as_json(&site, &site.token(|token| token.claim("tid", "z")), RETAIL).await;
+    assert_eq!(report["grants"][0]["deny"], true);
+    assert_eq!(report["grants"][2]["name"], "rest");
+    assert_eq!(report["grants"][2]["chosen"], true);
+}

@@ -34,6 +34,7 @@ mod forwarding_answers;
 mod forwarding_breaks;
 mod forwarding_expect;
 mod forwarding_pool;
+mod grant_claims;
 mod grants;
 mod group_names;
 mod header_attacks;

@@ -32,7 +32,7 @@ fn identity_json(provider: &str, username: &str, groups: &[&str]) -> serde_json:
 }
 
 fn may(policy: &Policy, identity: &Identity, database: &str) -> bool {
-    policy.decide(identity, &database.into()).is_some()
+    policy.decide(identity, &database.into()).is_ok()
 }
 
 #[test]
@@ -141,4 +141,92 @@ fn each_grant_says_which_of_its_conditions_fails_first() {
     assert_eq!(judged, expected);
     assert!(policy.is_served(&alice, "system"));
     assert!(!policy.is_served(&identity("retail", "alice", &[]), "system"));
+}
+
+/// An identity whose record kept these claims; `null` for one that nobody can read.
+fn with_claims(claims: serde_json::Value) -> Identity {
+    let mut written = identity_json("corp", "alice", &[]);
+    written["claims"] = claims;
+    written["has_counted_groups"] = json!(true);
+    serde_json::from_value(written).unwrap()
+}
+
+fn hd(values: serde_json::Value) -> Identity {
+    with_claims(json!([{"name": "hd", "values": values}]))
+}
+
+#[test]
+fn every_claim_of_a_grant_must_be_or_contain_one_of_its_values() {
+    let policy = policy("[[grant]]\nclaims = { hd = ['example.com', 'x/*'], tid = 'y' }");
+    let both = |hd: serde_json::Value, tid: serde_json::Value| {
+        with_claims(json!([{"name": "hd", "values": hd}, {"name": "tid", "values": tid}]))
+    };
+    for (who, expected) in [
+        (both(json!(["example.com"]), json!(["y"])), true),
+        (both(json!(["a", "x/b"]), json!(["y", "z"])), true),
+        (both(json!(["example.com"]), json!([])), false),
+        (both(json!(["example.com"]), json!(null)), false),
+        (both(json!(["evil.example"]), json!(["y"])), false),
+        (both(json!(["Example.com"]), json!(["y"])), false),
+        (both(json!(["x/b/c"]), json!(["y"])), false),
+        (hd(json!(["example.com"])), false),
+        (identity("corp", "alice", &[]), false),
+    ] {
+        assert_eq!(
+            may(&policy, &who, "system"),
+            expected,
+            "{:?}",
+            who.claim(&"hd".parse().unwrap())
+        );
+    }
+}
+
+#[test]
+fn a_grant_that_denies_shuts_out_before_those_that_follow_and_also_whom_nobody_knows() {
+    let policy = policy("[[grant]]\ndeny = true\nclaims = { hd = 'evil.example' }\n[[grant]]");
+    let denial = |who: &Identity| policy.decide(who, &"system".into()).err();
+    for (who, expected) in [
+        (hd(json!(["example.com"])), None),
+        (hd(json!([])), None),
+        (hd(json!(["evil.example"])), Some(Denial::NotGranted)),
+        (hd(json!(["a", "evil.example"])), Some(Denial::NotGranted)),
+        (hd(json!(null)), Some(Denial::NotGranted)),
+        (identity("corp", "alice", &[]), Some(Denial::Outdated)),
+        (
+            with_claims(json!([{"name": "tid", "values": ["x"]}])),
+            Some(Denial::Outdated),
+        ),
+    ] {
+        assert_eq!(
+            denial(&who),
+            expected,
+            "{:?}",
+            who.claim(&"hd".parse().unwrap())
+        );
+    }
+}
+
+#[test]
+fn who_is_shut_out_by_group_cannot_have_hidden_it_before_anybody_looked() {
+    let policy = policy("[[grant]]\ndeny = true\ngroups = ['contractors']\n[[grant]]");
+    let who = |groups: &[&str], has_counted: bool| {
+        let mut written = identity_json("corp", "alice", groups);
+        written["has_counted_groups"] = json!(has_counted);
+        let identity = serde_json::from_value(written).unwrap();
+        policy.decide(&identity, &"system".into()).err()
+    };
+    assert_eq!(who(&[], true), None);
+    assert_eq!(who(&["contractors"], true), Some(Denial::NotGranted));
+    assert_eq!(who(&["contractors"], false), Some(Denial::NotGranted));
+    assert_eq!(who(&[], false), Some(Denial::Outdated));
+}
+
+#[test]
+fn a_denial_of_some_databases_needs_to_know_which_one_it_is() {
+    let policy =
+        policy("[[grant]]\ndeny = true\nusers = ['alice']\ndatabases = ['payroll']\n[[grant]]");
+    let (alice, bob) = (identity("corp", "alice", &[]), identity("corp", "bob", &[]));
+    assert!(policy.depends_on_database(&alice) && !policy.depends_on_database(&bob));
+    assert!(may(&policy, &alice, "system") && !may(&policy, &alice, "payroll"));
+    assert!(may(&policy, &bob, "payroll"));
 }

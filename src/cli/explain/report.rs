@@ -1,7 +1,7 @@
 //! `Report`: everything that was found out about a token. Holds nothing of its signature.
 use super::takes_tokens;
 use crate::{
-    auth::{Granted, Mismatch, Policy},
+    auth::{Denial, Granted, Mismatch, Policy},
     config::{self, ClaimName},
     oidc::{Identity, Owner, Provider, Rule, Trace, lacking_claims, unverified_parts},
     secret::Secret,
@@ -91,6 +91,9 @@ pub(super) struct Who {
 pub(super) struct Fit {
     /// Counted from 1, as they stand in the file.
     pub(super) number: usize,
+    pub(super) name: String,
+    /// Whether it shuts out whom it fits.
+    pub(super) deny: bool,
     pub(super) fits: bool,
     /// Whether it is the one that counts: the first that fits.
     pub(super) chosen: bool,
@@ -155,18 +158,25 @@ impl Report {
         };
         self.accepted = true;
         let granted = policy.decide(&identity, &self.database.as_str().into());
-        self.granted = granted.is_some();
+        self.granted = granted.is_ok();
         self.account = granted
             .as_ref()
+            .ok()
             .and_then(Granted::account)
             .map(str::to_owned);
         self.grants = fits(policy, &identity, &self.database);
         self.reason = match granted {
-            Some(_) => None,
-            None if !policy.is_served(&identity, &self.database) => {
+            Ok(_) => None,
+            Err(_) if !policy.is_served(&identity, &self.database) => {
                 Some("the provider is not for this database".to_owned())
             }
-            None => Some("no grant fits".to_owned()),
+            Err(Denial::NotGranted | Denial::Outdated) => {
+                let denies = self.grants.iter().find(|grant| grant.chosen);
+                Some(match denies {
+                    Some(grant) => format!("{} denies it", grant.name),
+                    None => "no grant fits".to_owned(),
+                })
+            }
         };
         self.identity = Some(Who {
             provider: identity.provider().to_owned(),
@@ -255,8 +265,10 @@ fn asked(trace: &Trace) -> &'static str {
 fn fits(policy: &Policy, identity: &Identity, database: &str) -> Vec<Fit> {
     let judged = policy.judged(identity, database).enumerate();
     let mut fits: Vec<Fit> = judged
-        .map(|(index, (_, mismatch))| Fit {
+        .map(|(index, (grant, mismatch))| Fit {
             number: index + 1,
+            name: grant.name.to_string(),
+            deny: grant.deny,
             fits: mismatch.is_none(),
             chosen: false,
             why: match mismatch {
@@ -264,6 +276,7 @@ fn fits(policy: &Policy, identity: &Identity, database: &str) -> Vec<Fit> {
                 Some(Mismatch::Provider) => "it is for another provider",
                 Some(Mismatch::Groups) => "the user is in none of its groups",
                 Some(Mismatch::Users) => "it does not name the user",
+                Some(Mismatch::Claims) => "the token's claims are not those that it wants",
                 Some(Mismatch::Databases) => "it is for other databases",
             },
         })
@@ -271,7 +284,11 @@ fn fits(policy: &Policy, identity: &Identity, database: &str) -> Vec<Fit> {
     if policy.is_served(identity, database)
         && let Some(first) = fits.iter_mut().find(|fit| fit.fits)
     {
-        (first.chosen, first.why) = (true, "the first that fits");
+        let why = match first.deny {
+            true => "the first that fits, or may, and it denies",
+            false => "the first that fits",
+        };
+        (first.chosen, first.why) = (true, why);
     }
     fits
 }
@@ -298,6 +315,7 @@ fn used(claims: &Map<String, Value>, rules: Option<&config::Provider>) -> Map<St
     if let Some(rules) = rules {
         names.extend(rules.username_claims.iter().map(ClaimName::top));
         names.push(rules.groups_claim.top());
+        names.extend(rules.grant_claims.iter().map(ClaimName::top));
         if names.contains(&"email") {
             names.push("email_verified");
         }

@@ -140,8 +140,20 @@ fn grants(report: &Report, out: &mut impl Write) -> io::Result<()> {
         )?;
     }
     for grant in &report.grants {
-        let word = if grant.chosen { "chosen" } else { "no" };
-        writeln!(out, "  {word:<7} number {}: {}", grant.number, grant.why)?;
+        let word = match (grant.chosen, grant.deny) {
+            (true, true) => "denies",
+            (true, false) => "chosen",
+            (false, _) => "no",
+        };
+        let name = match grant.name == format!("grant-{}", grant.number) {
+            true => String::new(),
+            false => format!(" ({})", grant.name),
+        };
+        writeln!(
+            out,
+            "  {word:<7} number {}{name}: {}",
+            grant.number, grant.why
+        )?;
     }
     Ok(())
 }

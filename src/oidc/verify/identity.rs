@@ -1,6 +1,12 @@
 //! `Identity`: the proof that a token was verified.
-use super::lineage::Lineage;
-use crate::{config, token_kind::TokenKind};
+use super::{
+    kept::{Kept, Said},
+    lineage::Lineage,
+};
+use crate::{
+    config::{self, ClaimName},
+    token_kind::TokenKind,
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -20,6 +26,7 @@ pub struct Identity {
     pub(super) expires_at: SystemTime,
     pub(super) extras: Option<Box<Extras>>,
     pub(super) token_kind: TokenKind,
+    pub(super) has_counted_groups: bool,
 }
 
 /// By whose rules an identity was proven.
@@ -36,6 +43,7 @@ pub(super) struct Extras {
     asked_at: Option<SystemTime>,
     sid: Option<Box<str>>,
     lineage: Option<Lineage>,
+    claims: Box<[Kept]>,
 }
 
 /// An identity as it is made, and as it is written in a record.
@@ -58,6 +66,11 @@ pub(super) struct Parts {
     pub(super) token_kind: TokenKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) lineage: Option<Lineage>,
+    /// Not in a record from before any grant looked at groups.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) has_counted_groups: bool,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) claims: Box<[Kept]>,
 }
 
 impl From<Parts> for Identity {
@@ -66,6 +79,7 @@ impl From<Parts> for Identity {
             asked_at: parts.asked_at,
             sid: parts.sid,
             lineage: parts.lineage,
+            claims: parts.claims,
         };
         Self {
             origin: Arc::new(Origin {
@@ -80,6 +94,7 @@ impl From<Parts> for Identity {
             expires_at: parts.expires_at,
             extras: (extras != Extras::default()).then(|| extras.into()),
             token_kind: parts.token_kind,
+            has_counted_groups: parts.has_counted_groups,
         }
     }
 }
@@ -100,6 +115,8 @@ impl From<Identity> for Parts {
             sid: extras.sid,
             token_kind: identity.token_kind,
             lineage: extras.lineage,
+            has_counted_groups: identity.has_counted_groups,
+            claims: extras.claims,
         }
     }
 }
@@ -149,6 +166,18 @@ impl Identity {
     /// What `groups_claim` says; empty if the token has no such claim.
     pub fn groups(&self) -> &[String] {
         &self.groups
+    }
+
+    /// Whether a grant looked at groups when the token was judged: else some that it is in may be
+    /// missing, since what could not be read kept nobody out.
+    pub fn has_counted_groups(&self) -> bool {
+        self.has_counted_groups
+    }
+
+    /// What the token said in a claim that grants look at.
+    pub fn claim(&self, name: &ClaimName) -> Said<'_> {
+        let extras = self.extras.as_ref();
+        extras.map_or(Said::Unkept, |extras| Kept::find(&extras.claims, name))
     }
 
     /// The token's `iat`; an access token may lack it.

@@ -1,7 +1,7 @@
 //! The rules for what a provider says of an active opaque token (RFC 7662 section 2.2).
 use super::{
-    Parts, Proof, Trace, audience, check_no_event, check_no_key_binding, check_times, names,
-    proof::proof, ways,
+    Parts, Proof, Trace, audience, check_no_event, check_no_key_binding, check_times, kept::Kept,
+    names, proof::proof, ways,
 };
 use crate::{
     config,
@@ -48,6 +48,8 @@ pub(in crate::oidc) fn introspected(
         subject: names::subject(claims)?,
         username: Arc::default(),
         groups: Box::default(),
+        has_counted_groups: false,
+        claims: Kept::of(rules, claims),
         sid: names::provider_session(claims)?,
         token_kind: TokenKind::Access,
         lineage: None,

@@ -69,7 +69,7 @@ pub(super) fn introspected(
 
 /// An address that the provider has not verified is whatever its user typed in; one with two
 /// `@` is read differently by different readers.
-fn check_email(address: &str, is_verified: Option<&Value>) -> Result<(), TokenFault> {
+pub(super) fn check_email(address: &str, is_verified: Option<&Value>) -> Result<(), TokenFault> {
     if !is_yes(is_verified) {
         return Err(TokenFault::Claim("email_verified"));
     }
@@ -168,4 +168,4 @@ const MAX_CLIENT_ID: usize = 2048;
 const MAX_SESSION_ID: usize = 255;
 
 /// More do not fit into a token of real life; the grants are compared with each of them.
-const MAX_GROUPS: usize = 1_000;
+pub(super) const MAX_GROUPS: usize = 1_000;

@@ -131,6 +131,7 @@ impl Lacking {
         is_same.then(|| Identity {
             username: known.username.clone(),
             groups: known.groups.clone(),
+            has_counted_groups: known.has_counted_groups,
             ..unnamed
         })
     }
@@ -153,6 +154,7 @@ fn named(
     Ok(Identity {
         username: trace.check(Rule::UserName, names::username(rules, claims))?,
         groups: trace.check(Rule::Groups, names::groups(rules, claims))?,
+        has_counted_groups: rules.needs_groups,
         ..unnamed
     })
 }

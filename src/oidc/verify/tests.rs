@@ -1,4 +1,5 @@
 //! The rules, each broken by a token that is otherwise good and properly signed.
+mod kept;
 mod key_bound;
 mod kind;
 mod lineage;

@@ -47,9 +47,10 @@ fn title(failure: &Failure, status: StatusCode) -> &'static str {
 fn deed<'a>(failure: &Failure, begin_again: Option<&'a str>) -> Option<(&'static str, &'a str)> {
     let begin = begin_again.unwrap_or("/v1/sso_authentication");
     match failure {
-        Failure::NoCredential | Failure::SessionUnknown | Failure::SessionExpired => {
-            Some(("Sign in", begin))
-        }
+        Failure::NoCredential
+        | Failure::SessionUnknown
+        | Failure::SessionExpired
+        | Failure::SessionOutdated => Some(("Sign in", begin)),
         Failure::Token(_) | Failure::State | Failure::Provider(_) => Some(("Begin again", begin)),
         _ => begin_again.map(|path| ("Begin again", path)),
     }
@@ -111,6 +112,7 @@ mod tests {
             (Failure::NoCredential, true),
             (Failure::SessionUnknown, true),
             (Failure::SessionExpired, true),
+            (Failure::SessionOutdated, true),
             (Failure::State, true),
             (Failure::NotGranted, false),
             (Failure::CrossSite("x"), false),

@@ -71,6 +71,11 @@ impl Settings {
         self.grants.push(lines.to_owned());
     }
 
+    /// Takes every `[[grant]]` away.
+    pub(crate) fn no_grants(&mut self) {
+        self.grants.clear();
+    }
+
     /// Adds whole sections.
     pub(crate) fn more(&mut self, toml: &str) {
         self.more.push_str(toml);
