@@ -133,7 +133,7 @@ impl SignedIn {
 
     /// Takes a newer proof, and with it the user's present name and groups.
     pub(super) fn prove(&mut self, identity: Identity, proof: Secret, now: SystemTime) {
-        self.identity = identity;
+        self.identity = identity.following(&self.identity);
         self.proof = proof;
         self.renewed_at = Some(now);
         self.no_sooner = None;

@@ -241,3 +241,31 @@ async fn a_session_that_did_not_keep_a_claim_gets_nothing_by_it_and_hides_nothin
         "it was not ended"
     );
 }
+
+#[tokio::test]
+async fn a_refresh_that_leaves_a_claim_out_lets_nobody_slip_by() {
+    for (grants, status, code) in [
+        (
+            &[
+                "deny = true\nclaims = { hd = 'evil.example' }",
+                "users = ['alice']",
+            ][..],
+            401,
+            -733,
+        ),
+        (&[OF_EXAMPLE], 403, -719),
+    ] {
+        let site = Site::with(|settings| for_analysts(settings, grants)).await;
+        site.provider
+            .lie(Lie::IdTokenClaim("hd", "example.com".into()));
+        let session = site.refreshable().await;
+        assert_eq!(site.query_as(&session).await.status, 200, "{grants:?}");
+        site.provider.be_honest();
+        assert_refused(&site.refresh(&session).await, status, code, "left out");
+        assert_refused(&site.query_as(&session).await, status, code, "left out");
+        site.provider
+            .lie(Lie::IdTokenClaim("hd", "example.com".into()));
+        let again = site.refreshable().await;
+        assert_eq!(site.query_as(&again).await.status, 200, "{grants:?}");
+    }
+}

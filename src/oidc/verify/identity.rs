@@ -214,6 +214,20 @@ impl Identity {
         self
     }
 
+    /// The identity that a refresh proved in place of `before`. What grants look at and only `before` had
+    /// counts as not kept: it gives nothing, and a grant that denies asks for a new sign-in.
+    #[must_use]
+    pub fn following(mut self, before: &Self) -> Self {
+        let had_no_groups = before.has_counted_groups && before.groups.is_empty();
+        self.has_counted_groups &= had_no_groups || !self.groups.is_empty();
+        if let Some(extras) = &mut self.extras {
+            let earlier = before.extras.as_ref().map(|extras| &*extras.claims);
+            let claims = std::mem::take(&mut extras.claims);
+            extras.claims = Kept::following(claims, earlier.unwrap_or_default());
+        }
+        self
+    }
+
     /// Which kind of token proved it.
     pub fn token_kind(&self) -> TokenKind {
         self.token_kind
@@ -280,6 +294,46 @@ mod tests {
             other[name] = json!("other");
             let other = read(&other);
             assert!(other == other.clone().sharing(&ours), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_refresh_leaves_out_is_unknown_and_what_it_repeats_is_known() {
+        let name: ClaimName = "hd".parse().unwrap();
+        let of = |groups: Value, claims: Value| {
+            let mut written = alice(None);
+            written["groups"] = groups;
+            written["has_counted_groups"] = json!(true);
+            written["claims"] = claims;
+            read(&written)
+        };
+        let hd = |values: Value| of(json!(["a"]), json!([{"name": "hd", "values": values}]));
+        let unkept = || of(json!(["a"]), json!([]));
+        for (before, after, is_known) in [
+            (hd(json!(["x"])), hd(json!(["y"])), true),
+            (hd(json!(["x"])), hd(json!([])), false),
+            (hd(json!(null)), hd(json!([])), false),
+            (unkept(), hd(json!([])), false),
+            (unkept(), hd(json!(["y"])), true),
+            (hd(json!([])), hd(json!([])), true),
+        ] {
+            let is_unkept = after.following(&before).claim(&name) == Said::Unkept;
+            assert_eq!(is_unkept, !is_known, "{:?}", before.claim(&name));
+        }
+        let groups = |names: Value| of(names, json!([]));
+        for (before, after, is_counted) in [
+            (groups(json!(["a"])), groups(json!(["b"])), true),
+            (groups(json!(["a"])), groups(json!([])), false),
+            (groups(json!([])), groups(json!([])), true),
+            (read(&alice(None)), groups(json!([])), false),
+        ] {
+            let after = after.following(&before);
+            assert_eq!(
+                after.has_counted_groups(),
+                is_counted,
+                "{:?}",
+                before.groups()
+            );
         }
     }
 

@@ -40,6 +40,23 @@ impl Kept {
         rules.grant_claims.iter().map(kept).collect()
     }
 
+    /// Whether the token lacked it.
+    fn is_absent(&self) -> bool {
+        matches!(&self.values, Some(values) if values.is_empty())
+    }
+
+    /// `kept` of a refreshed token without what it left out and `before` did not: providers repeat what
+    /// they like in it (OpenID Connect Core section 12.2), so that nobody can say whether it still holds.
+    pub(super) fn following(kept: Box<[Self]>, before: &[Self]) -> Box<[Self]> {
+        let was_absent = |one: &Self| {
+            let same = before.iter().find(|other| other.name == one.name);
+            same.is_some_and(Self::is_absent)
+        };
+        let mut kept = kept.into_vec();
+        kept.retain(|one| !one.is_absent() || was_absent(one));
+        kept.into()
+    }
+
     /// What is known of `claim`, if any of `kept` is it.
     pub(super) fn find<'a>(kept: &'a [Self], claim: &ClaimName) -> Said<'a> {
         match kept.iter().find(|one| *one.name == *claim.as_str()) {
