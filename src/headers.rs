@@ -1,7 +1,7 @@
 //! What happens to header fields on the way through: pure functions on a `HeaderMap`.
 mod forged;
 
-pub use forged::{strip_api_keys, strip_forged, strip_identities, strip_lookalikes};
+pub use forged::{is_api_key, strip_api_keys, strip_forged, strip_identities, strip_lookalikes};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::net::IpAddr;
@@ -14,6 +14,18 @@ fn is_hop_by_hop(name: &str) -> bool {
         name,
         "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade"
     )
+}
+
+/// Names in one field that lists fields or codings, at most; real ones have a handful, and each has to
+/// be looked at before any credential.
+const MOST_NAMES: usize = 64;
+
+/// Whether one of the fields that list names has more than anybody needs.
+pub fn lists_too_many(headers: &HeaderMap) -> bool {
+    [header::CONNECTION, header::TE, header::TRAILER]
+        .iter()
+        .filter(|name| headers.contains_key(*name))
+        .any(|name| tokens(headers, name).nth(MOST_NAMES).is_some())
 }
 
 /// Whether there is any field that [`strip_hop_by_hop`] removes. Most messages have none, and one
@@ -255,6 +267,21 @@ mod tests {
         ]);
         strip_hop_by_hop(&mut headers);
         assert_eq!(headers, map(&[("host", "a"), ("content-length", "1")]));
+    }
+
+    #[test]
+    fn a_list_of_names_has_an_end() {
+        for name in ["connection", "te", "trailer"] {
+            for (count, is_too_many) in [(1, false), (64, false), (65, true), (30_000, true)] {
+                let list = vec!["a"; count].join(",");
+                assert_eq!(
+                    lists_too_many(&map(&[(name, &list)])),
+                    is_too_many,
+                    "{name} {count}"
+                );
+            }
+        }
+        assert!(!lists_too_many(&map(&[("accept", &"a,".repeat(100))])));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod spelling;
 mod unescape;
 
 pub use connections::ConnectionPath;
+pub use lax::ascii_of;
 
 use lax::{Pattern, Readings};
 use spelling::Spelling;

@@ -1,8 +1,8 @@
 //! The keys of programs that use OAuth connections.
 use super::password;
-use crate::{failure::Failure, secret::Secret};
+use crate::{failure::Failure, headers::is_api_key, secret::Secret};
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Every `[[api_key]]`, by the SHA-256 of its secret.
 #[derive(Debug, Default)]
@@ -93,13 +93,14 @@ impl ApiKeys {
         if self.is_empty() {
             return Ok(());
         }
-        let lines = CREDENTIALS.iter().flat_map(|name| headers.get_all(name));
-        for value in lines {
-            if self.is_within(value.as_bytes()) {
-                return Err(Failure::MisplacedApiKey);
-            }
+        // Its own field is taken off where it does not belong.
+        let mut others = headers
+            .iter()
+            .filter(|(name, _)| !is_api_key(name.as_str()));
+        match others.any(|(_, value)| self.is_within(value.as_bytes())) {
+            true => Err(Failure::MisplacedApiKey),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether a key stands in the value of a field, plainly or as a part of a Basic credential.
@@ -141,13 +142,6 @@ impl ApiKeys {
 fn is_between(char: char) -> bool {
     char.is_whitespace() || matches!(char, ':' | ',' | ';' | '=' | '"' | '\'')
 }
-
-/// The fields that hold credentials.
-const CREDENTIALS: [HeaderName; 3] = [
-    header::AUTHORIZATION,
-    header::PROXY_AUTHORIZATION,
-    header::COOKIE,
-];
 
 /// The one key in `X-Api-Key` or `Authorization: Bearer`. Of two, this program and one before
 /// it could each believe another one.
@@ -297,6 +291,7 @@ mod tests {
         for (name, value) in [
             ("proxy-authorization", format!("Bearer {key}")),
             ("cookie", format!("a=b; key={key}")),
+            ("api-key", key.to_owned()),
         ] {
             assert!(keys().check_not_shown(&headers(&[(name, &value)])).is_err());
         }

@@ -163,7 +163,17 @@ fn is_almost_known(value: &HeaderValue) -> bool {
         }
         _ => false,
     };
-    SCHEMES.into_iter().any(is_almost)
+    // Of a list of credentials (RFC 9110 section 11.6.2 has none) some take the second one.
+    let listed = value.as_bytes().split(|byte| *byte == b',').skip(1);
+    let is_listed = |item: &[u8]| {
+        let item = item.trim_ascii_start();
+        SCHEMES.into_iter().any(|known| {
+            let scheme = item.get(..known.len());
+            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(known.as_bytes()))
+                && matches!(item.get(known.len()), Some(b' ' | b'\t'))
+        })
+    };
+    SCHEMES.into_iter().any(is_almost) || listed.into_iter().any(is_listed)
 }
 
 /// Those that are read here.

@@ -14,6 +14,9 @@ use url::form_urlencoded;
 /// held, before any credential is looked at.
 const LONGEST: usize = 64 * 1024;
 
+/// Longest query of a login, in bytes, for the same reason; logins have none.
+const LONGEST_QUERY: usize = 4096;
+
 impl Authenticator {
     /// Looks at the user name of a request to `/v1/login`, whose body is read for it and put back:
     /// what Basic credentials may not say must not be said there either. Without a provider,
@@ -30,7 +33,11 @@ impl Authenticator {
         if self.0.providers.is_empty() {
             return Ok(());
         }
-        if is_named_in_query(request.uri().query().unwrap_or_default()) {
+        let query = request.uri().query().unwrap_or_default();
+        if query.len() > LONGEST_QUERY {
+            return Err(Failure::malformed("the query of a login is too long"));
+        }
+        if is_named_in_query(query) || is_named_in_query(&query.replace(';', "&")) {
             return Err(Failure::SignInAtNode);
         }
         if request.body().is_end_stream() {
@@ -67,15 +74,17 @@ fn is_named_in_query(query: &str) -> bool {
 
 /// Whether some reader takes the member for that of the user name.
 fn is_user_name(key: &str) -> bool {
-    let letters = key.chars().filter(char::is_ascii_alphanumeric);
-    let key: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
-    matches!(key.as_str(), "username" | "user")
+    let letters = || {
+        let letters = key.bytes().filter(u8::is_ascii_alphanumeric);
+        letters.map(|letter| letter.to_ascii_lowercase())
+    };
+    letters().eq("username".bytes()) || letters().eq("user".bytes())
 }
 
 /// What is found in a JSON value.
 #[derive(Default)]
 struct Found {
-    /// It is a text that stands for a token.
+    /// It is a text that stands for a token, or holds one.
     is_token_user: bool,
     /// Somewhere in it, a user name is one; also where another member has the same name.
     has_token_user: bool,
@@ -127,6 +136,7 @@ impl<'de> Visitor<'de> for AnyValue {
         let mut found = Found::default();
         while let Some(item) = items.next_element::<Found>()? {
             found.has_token_user |= item.has_token_user;
+            found.is_token_user |= item.is_token_user; // one of several, to some reader
         }
         Ok(found)
     }
@@ -167,7 +177,8 @@ mod tests {
             ("select 1", 415),
             (r#"{"username":"alice","password":"id_token"}"#, 200),
             (r#"{"username":"id_token_2","a":[1,-1,0.5,true,null]}"#, 200),
-            (r#"{"username":["id_token"]}"#, 200),
+            (r#"{"username":["id_token"]}"#, 401),
+            ("{\"username\":\"id_to\u{212a}en\"}", 401),
             (r#"{"username":null}"#, 200),
             ("", 200),
         ] {

@@ -1,6 +1,6 @@
 //! What a Basic credential is: an account of the SQL node, or a token under one of the user names
 //! that stand for one.
-use crate::{failure::Failure, secret::Secret, session::SessionToken};
+use crate::{failure::Failure, route::ascii_of, secret::Secret, session::SessionToken};
 use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -103,16 +103,60 @@ fn is_database(name: &str) -> bool {
 /// token of a provider, or for a sign-in: also in other case, or with quotation marks, blanks or
 /// rubbish around and within it.
 pub(super) fn names_token(user: impl IntoIterator<Item = u8>) -> bool {
-    let letters = user
-        .into_iter()
-        .take_while(|byte| !matches!(byte, b':' | b'@'))
-        .filter(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    let name: Vec<u8> = letters
-        .map(|byte| byte.to_ascii_lowercase())
-        .take(LONGEST_NAME + 1)
-        .collect();
+    let mut letters = NameLetters::default();
+    for byte in user {
+        if matches!(byte, b':' | b'@') || !letters.add(byte) {
+            break;
+        }
+    }
     let mut names = TOKEN_USERS.iter().chain(&SIGN_IN_USERS);
-    names.any(|known| *known != SESSION && *name == *known.as_bytes())
+    names.any(|known| *known != SESSION && letters.are(known))
+}
+
+/// The letters of a user name, as far as those names go, in small ones.
+#[derive(Default)]
+struct NameLetters {
+    text: [u8; LONGEST_NAME + 1],
+    length: usize,
+    /// Of a character that is no ASCII.
+    pending: [u8; 4],
+    pending_length: usize,
+}
+
+impl NameLetters {
+    /// Whether there is room for more.
+    fn add(&mut self, byte: u8) -> bool {
+        if byte.is_ascii() {
+            self.pending_length = 0;
+            self.push(byte);
+        } else {
+            if byte >= 0xC0 {
+                self.pending_length = 0;
+            }
+            if let Some(place) = self.pending.get_mut(self.pending_length) {
+                *place = byte;
+                self.pending_length += 1;
+            }
+            let pending = str::from_utf8(&self.pending[..self.pending_length]);
+            if let Some(char) = pending.ok().and_then(|text| text.chars().next()) {
+                self.pending_length = 0;
+                ascii_of(char, |byte| self.push(byte));
+            }
+        }
+        self.length < self.text.len()
+    }
+
+    fn push(&mut self, byte: u8) {
+        let is_letter = byte.is_ascii_alphanumeric() || byte == b'_';
+        if let (true, Some(place)) = (is_letter, self.text.get_mut(self.length)) {
+            *place = byte.to_ascii_lowercase();
+            self.length += 1;
+        }
+    }
+
+    fn are(&self, name: &str) -> bool {
+        self.text[..self.length] == *name.as_bytes()
+    }
 }
 
 /// Of those names: `oauth_device_code`.
@@ -277,6 +321,11 @@ mod tests {
             "\u{feff}access_token",
             "OAUTH_TOKENS",
             "oauth_device_code\t@system",
+            "id_to\u{212a}en",
+            "\u{131}d_token@system",
+            "acce\u{17f}\u{17f}_token",
+            "acce\u{df}_token",
+            "\u{ff49}\u{ff44}_token",
         ] {
             assert_eq!(read(user), Err(400), "{user:?}");
         }

@@ -25,7 +25,8 @@ pub fn strip_api_keys(headers: &mut HeaderMap) {
     strip(headers, is_api_key);
 }
 
-pub(super) fn is_api_key(name: &str) -> bool {
+/// Whether some server takes the field of this name for `X-Api-Key`.
+pub fn is_api_key(name: &str) -> bool {
     plain(name) == "x-api-key"
 }
 
@@ -76,7 +77,7 @@ pub(super) fn is_identity(name: &str) -> bool {
     // Of most names the first letter is enough.
     if !matches!(
         name.as_bytes().first(),
-        Some(b'c' | b'i' | b'p' | b'r' | b's' | b'x')
+        Some(b'c' | b'h' | b'i' | b'o' | b'p' | b'r' | b's' | b't' | b'x')
     ) {
         return false;
     }
@@ -89,24 +90,42 @@ pub(super) fn is_identity(name: &str) -> bool {
 /// `Impersonate-*`, and what oauth2-proxy, Grafana, authentik, the load balancers of clouds and
 /// proxies that end TLS set. Those that begin with `X-Forwarded-` a trusted proxy may set, but none
 /// beside a token of ours.
-const IDENTITIES: [&str; 18] = [
+///
+/// And what has some servers take another path or method than those that were judged.
+const IDENTITIES: [&str; 34] = [
     "cf-access-",
+    "http-remote-",
     "impersonate-",
+    "oidc-claim-",
     "remote-",
     "ssl-client-",
+    "tailscale-user",
+    "x-access-token",
+    "x-authorization",
     "x-amzn-oidc-",
     "x-auth-request-",
     "x-auth-user",
     "x-authenticated-",
     "x-authentik-",
+    "x-client-cert",
+    "x-consumer-",
+    "x-credential-identifier",
     "x-forwarded-access-token",
     "x-forwarded-email",
     "x-forwarded-groups",
     "x-forwarded-preferred-username",
     "x-forwarded-user",
     "x-goog-authenticated-user-",
+    "x-http-method",
+    "x-method-override",
     "x-ms-client-principal",
+    "x-original-",
+    "x-pomerium-",
     "x-remote-",
+    "x-rewrite-url",
+    "x-ssl-client-",
+    "x-token-subject",
+    "x-vouch-",
     "x-webauth-",
 ];
 
@@ -211,6 +230,12 @@ mod tests {
             "ssl-client-s-dn",
             "Cf-Access-Jwt-Assertion",
             "x-ms-client-principal-name",
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "X-HTTP-Method-Override",
+            "X-SSL-Client-CN",
+            "OIDC_CLAIM_sub",
+            "Tailscale-User-Login",
         ] {
             assert!(!left(strip_identities, name), "{name}");
         }

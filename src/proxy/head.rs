@@ -17,6 +17,11 @@ pub(super) fn check<B>(request: &mut Request<B>, public_url: &Url) -> Result<(),
         Method::TRACE => return Err(Failure::Method(&[Method::GET, Method::POST])),
         _ => {}
     }
+    if headers::lists_too_many(request.headers()) {
+        return Err(Failure::malformed(
+            "Connection, TE or Trailer lists too many names",
+        ));
+    }
     if headers::has_hop_by_hop(request.headers()) {
         check_connection(request.headers_mut())?;
     }

@@ -225,6 +225,15 @@ pub(super) fn goes_on(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || byte == OTHER
 }
 
+/// Gives `push` the ASCII that some reader's case folding or narrowing makes of `char`, if any.
+pub fn ascii_of(char: char, mut push: impl FnMut(u8)) {
+    match folded(char) {
+        Folded::Ascii(text) => text.bytes().for_each(push),
+        Folded::Byte(byte) if byte != OTHER && byte != GAP => push(byte),
+        Folded::Byte(_) => {}
+    }
+}
+
 enum Folded {
     Byte(u8),
     /// Of a ligature.

@@ -71,7 +71,7 @@ pub(super) struct Seat {
 /// all, so that a flood does not wait for those that take their leave slowly (over HTTP/2 two
 /// seconds), and few enough to be added to `listen.max_connections` unasked.
 pub(super) fn most_leaving(limit: usize) -> usize {
-    (limit / 8).clamp(16, 1024)
+    (limit / 8).clamp(64, 1024)
 }
 
 impl Places {
@@ -114,10 +114,9 @@ impl Places {
         now: Instant,
     ) -> Option<u64> {
         let mut present = self.present();
-        while !self
-            .share
-            .allows(present.staying_of(client) + 1, present.staying() + 1)
-        {
+        // One for one: a client that has more than its share, since it was alone, keeps them.
+        let own = present.staying_of(client) + 1;
+        if !self.share.allows(own, present.staying() + 1) {
             self.make_leave(&mut present, client, now)?;
         }
         while present.staying() >= self.limit {

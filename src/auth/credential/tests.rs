@@ -186,6 +186,8 @@ fn a_scheme_that_only_a_lenient_reader_knows_is_refused() {
         "basic,YTpi",
         "Basic=YTpi",
         "BEARER: x",
+        ", Basic YTpi",
+        "Negotiate x,bearer y",
         "Bearer,x",
         " Basic;",
     ] {
