@@ -71,7 +71,7 @@ pub(super) struct Seat {
 /// all, so that a flood does not wait for those that take their leave slowly (over HTTP/2 two
 /// seconds), and few enough to be added to `listen.max_connections` unasked.
 pub(super) fn most_leaving(limit: usize) -> usize {
-    (limit / 8).clamp(64, 1024)
+    (limit / 8).clamp(16, 1024)
 }
 
 impl Places {

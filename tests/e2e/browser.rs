@@ -18,8 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_person_signs_in_queries_signs_out_and_is_out() {
-    // The SQL node would have the browser ask for a password, and a page wait for it.
-    let site = site_with("[pass_through]\nanonymous = false\n").await;
+    let site = site().await;
     let shots = visit(&site, "whole").await;
     assert_eq!(shots, 8, "two pages, two widths, two colour schemes");
     let who = |name: &str| Who::Token(name.to_owned());
@@ -66,11 +65,6 @@ async fn a_page_of_another_site_runs_nothing_with_a_password_that_the_browser_re
 /// The sidecar is `localhost` here: to a browser, another site than the provider's 127.0.0.1. The
 /// same host on another port would be the same site.
 async fn site() -> Site {
-    site_with("").await
-}
-
-/// The same, with further tables of the configuration.
-async fn site_with(tables: &str) -> Site {
     let mut site = Site::without_processes("web-rs256", &["web-rs256"]).await;
     let address = site.url.replace("https://", "");
     site.url = site.url.replace("127.0.0.1", "localhost");
@@ -78,7 +72,7 @@ async fn site_with(tables: &str) -> Site {
     let config = fs::read_to_string(&file).expect("it has been written");
     let [old, new] = [format!("https://{address}"), site.url.clone()];
     assert_eq!(config.matches(&old).count(), 1, "{config}");
-    write(&file, &(config.replace(&old, &new) + "\n" + tables));
+    write(&file, &config.replace(&old, &new));
     site.start_provider();
     site.start_sidecar();
     site.sidecar()

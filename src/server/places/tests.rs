@@ -146,9 +146,9 @@ async fn one_that_begins_a_request_on_its_way_out_has_its_place_again() {
 async fn no_more_are_on_their_way_out_than_the_most() {
     let places = places(100, 100);
     let old = open_many(&places, client(1), 100).await;
-    let new = open_many(&places, client(2), 65).await;
-    assert_eq!(leaving(&old).len(), 64);
-    assert_eq!(new.iter().filter(|new| new.is_served()).count(), 64);
+    let new = open_many(&places, client(2), 17).await;
+    assert_eq!(leaving(&old).len(), 16);
+    assert_eq!(new.iter().filter(|new| new.is_served()).count(), 16);
 }
 
 #[tokio::test(start_paused = true)]
