@@ -53,6 +53,10 @@ pub(super) struct Readings {
     is_too_long: bool,
 }
 
+/// Segments of a path that are compared, at most, those that escapes make included; a path with more
+/// is taken for anything. The SQL node's have four.
+const MAX_SEGMENTS: usize = 32;
+
 /// Longest path that is read by those who differ in what is an escape, in bytes. No database of real
 /// life has a backslash or bytes that are no text in its name.
 const MAX_DISPUTED_LENGTH: usize = 256;
@@ -67,8 +71,9 @@ impl Readings {
                 && (!mode.takes_any_tail || first.has_gap)
         });
         let others: Vec<Mode> = others.collect();
-        let is_too_long =
-            !others.is_empty() && first.has_backslash && path.len() > MAX_DISPUTED_LENGTH;
+        let is_disputed = !others.is_empty() && first.has_backslash;
+        let is_too_long = first.segments.len() > MAX_SEGMENTS
+            || (is_disputed && path.len() > MAX_DISPUTED_LENGTH);
         let mut readings = vec![first];
         if !is_too_long {
             readings.extend(others.into_iter().map(|mode| Reading::of(&decoded, mode)));
@@ -82,7 +87,8 @@ impl Readings {
     /// Whether some reader takes the path for one of `patterns`, or may.
     pub(super) fn fit(&self, patterns: &[Pattern]) -> bool {
         let fits = |reading: &Reading| patterns.iter().any(|pattern| reading.fits(pattern));
-        self.is_too_long || self.readings.iter().any(fits)
+        let has_too_many = |reading: &Reading| reading.segments.len() > MAX_SEGMENTS;
+        self.is_too_long || self.readings.iter().any(has_too_many) || self.readings.iter().any(fits)
     }
 }
 
@@ -120,6 +126,9 @@ impl Reading {
         let mut reading = Self::default();
         let mut plain = Vec::new();
         for segment in decoded.split('/') {
+            if reading.segments.len() > MAX_SEGMENTS {
+                break;
+            }
             match segment {
                 "" | "." => {}
                 // Some resolve it before they merge `//`, some after it, and some never.

@@ -283,6 +283,16 @@ fn a_login_is_one_to_whom_it_may_be() {
 #[test]
 fn an_odd_path_too_long_to_be_read_in_every_way_is_ambiguous_and_a_plain_one_is_not() {
     let odd = |length: usize| format!("/{}", "%".repeat(length - 1));
+    let segments = |text: &str, count: usize| format!("/a%20b{}", text.repeat(count));
+    for text in ["/b", "%2fb", "/b;"] {
+        let many = routes().classify(&segments(text, 40));
+        assert_eq!(many, Route::Ambiguous, "{text}");
+        assert_ne!(
+            routes().classify(&segments(text, 20)),
+            Route::Ambiguous,
+            "{text}"
+        );
+    }
     let bound = MAX_ODD_LENGTH;
     let elsewhere = Route::SqlNode(Target::Elsewhere);
     assert_eq!(routes().classify(&odd(bound)), elsewhere);
