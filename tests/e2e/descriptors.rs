@@ -4,6 +4,7 @@ use std::{
     fs,
     io::Read,
     net::{IpAddr, TcpStream},
+    process::Command,
     time::Duration,
 };
 
@@ -67,20 +68,27 @@ async fn a_client_that_takes_all_it_can_leaves_descriptors_for_others_and_for_pr
 async fn that_accepting_fails_is_said_once() {
     let mut site = Site::without_processes("web-rs256", &["web-rs256"]).await;
     let earlier = log_length();
-    site.start_sidecar_with_files(64);
+    site.start_sidecar();
     let address = site.url.trim_start_matches("https://").to_owned();
-    let clients: Vec<_> = (0..64)
-        .map(|_| TcpStream::connect(&address).expect("the system accepts"))
-        .collect();
+    set_files(&site, 3); // the standard streams
+    let mut client = TcpStream::connect(&address).expect("the system accepts");
     let failed = |line: &str| line.contains("accept failed");
     site.sidecar().line(failed);
-    let mut last = TcpStream::connect(&address).expect("the system accepts");
-    last.set_read_timeout(Some(A_WHILE)).expect("it is open");
-    assert!(last.read(&mut [0]).is_err(), "nobody takes it");
-    drop((clients, last));
+    client.set_read_timeout(Some(A_WHILE)).expect("it is open");
+    assert!(client.read(&mut [0]).is_err(), "nobody takes it");
+    drop(client);
+    set_files(&site, 1024);
     let log = log_since(earlier, site);
     let lines = log.lines().filter(|line| failed(line));
     assert_eq!(lines.count(), 1, "not ten a second");
+}
+
+/// How many files the running sidecar may open. (`prlimit` is of util-linux.)
+fn set_files(site: &Site, limit: u32) {
+    let mut command = Command::new("prlimit");
+    command.arg(format!("--pid={}", site.sidecar().id()));
+    command.arg(format!("--nofile={limit}:"));
+    assert!(command.status().expect("it is installed").success());
 }
 
 /// Bytes of the log of earlier runs.
