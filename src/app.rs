@@ -115,6 +115,10 @@ impl StartError {
             Self::Secret { .. } | Self::ClientKey { .. } | Self::Tls(_) | Self::ApiKeys(_) => true,
             Self::Keys(SealError::Exposed(_) | SealError::NotAFile { .. })
             | Self::StoreFile(StoreFileError::Unsafe { .. }) => true,
+            Self::Keys(SealError::Io { source, .. })
+            | Self::StoreFile(StoreFileError::Open { source, .. }) => {
+                source.kind() == io::ErrorKind::PermissionDenied
+            }
             Self::Keys(_)
             | Self::Sessions(_)
             | Self::StoreFile(_)

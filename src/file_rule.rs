@@ -12,7 +12,7 @@ mod tests;
 pub use error::{Exposure, ExposureKind, FileError};
 
 use account::Account;
-use rustix::fs::OFlags;
+use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat};
 use std::{
     fs::{self, File, OpenOptions},
     io,
@@ -90,24 +90,29 @@ pub fn open_state(path: &Path) -> Result<File, FileError> {
 }
 
 /// Says whether [`open_state`] would take what is at `path` now, without making or opening
-/// anything; what is not there yet is no fault.
+/// anything; what is not there yet is no fault, where it may be made.
 ///
 /// # Errors
-/// As [`open_state`].
+/// As [`open_state`], and [`FileError::Closed`].
 pub fn judge_state(path: &Path) -> Result<(), FileError> {
-    if !judge_future_folder(folder_of(path))? {
+    let folder = folder_of(path);
+    if !judge_future_folder(folder)? {
         return Ok(());
     }
     match fs::symlink_metadata(path) {
         Ok(seen) if seen.is_symlink() => Err(FileError::Link),
         Ok(seen) if !seen.is_file() => Err(FileError::NotAFile),
-        Ok(seen) => Account::of_this_process().accepts_secret(path, &seen),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(seen) => {
+            Account::of_this_process().accepts_secret(path, &seen)?;
+            may_use(path, Access::READ_OK | Access::WRITE_OK)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => may_use(folder, TO_MAKE),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Says whether the keys in the folder at `path`, if it is there, are as secret as they must be.
+/// Says whether the keys in the folder at `path`, if it is there, are as secret as they must be,
+/// and ours to read; and whether the first may be made.
 ///
 /// # Errors
 /// As [`FileError`] says.
@@ -115,13 +120,28 @@ pub fn judge_key_folder(path: &Path) -> Result<(), FileError> {
     if !judge_future_folder(path)? {
         return Ok(());
     }
+    may_use(path, Access::READ_OK | Access::EXEC_OK)?;
+    let mut has_keys = false;
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
         if file.extension().is_some_and(|ending| ending == "key") {
+            has_keys = true;
+            may_use(&file, Access::READ_OK)?;
             open_secret(&file)?;
         }
     }
-    Ok(())
+    match has_keys {
+        true => Ok(()),
+        false => may_use(path, TO_MAKE),
+    }
+}
+
+/// Asks the system, which knows of capabilities, lists and read-only mounts, too.
+fn may_use(path: &Path, access: Access) -> Result<(), FileError> {
+    accessat(CWD, path, access, AtFlags::EACCESS).map_err(|error| FileError::Closed {
+        path: path.to_owned(),
+        source: error.into(),
+    })
 }
 
 /// Says whether others, members of our groups included, could put files into the folder at `path`,
@@ -181,6 +201,9 @@ fn folder_of(path: &Path) -> &Path {
         _ => Path::new("."),
     }
 }
+
+/// What a folder must allow for a file to be made in it.
+const TO_MAKE: Access = Access::WRITE_OK.union(Access::EXEC_OK);
 
 /// The same bits on every architecture that rustix knows.
 const NO_LINK: i32 = OFlags::NOFOLLOW.bits() as i32;

@@ -70,7 +70,7 @@ fn read(file: File) -> Result<Zeroizing<Vec<u8>>, PemFileError> {
 impl From<FileError> for PemFileError {
     fn from(error: FileError) -> Self {
         match error {
-            FileError::Io(error) => Self::Io(error),
+            FileError::Io(error) | FileError::Closed { source: error, .. } => Self::Io(error),
             FileError::NotAFile | FileError::Link => Self::NotAFile,
             FileError::Exposed(exposure) => Self::Exposed(exposure),
         }

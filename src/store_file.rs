@@ -151,7 +151,7 @@ impl fmt::Debug for StoreFile {
 /// Blocks.
 fn open(path: &Path) -> Result<Database, StoreFileError> {
     let file = open_private(path).map_err(|error| match error {
-        FileError::Io(source) => StoreFileError::Open {
+        FileError::Io(source) | FileError::Closed { source, .. } => StoreFileError::Open {
             path: path.to_owned(),
             source,
         },

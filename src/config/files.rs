@@ -200,6 +200,11 @@ fn guarded(path: &Path, judged: Result<(), FileError>) -> Result<Finding, Fault>
             Ok(Finding::Unseen(format!("{path}: {error}")))
         }
         Err(FileError::Io(error)) => Err(Fault::new(format!("{path} cannot be used: {error}"))),
+        Err(FileError::Closed { path, source }) => Err(Fault::new(format!(
+            "{} is closed to this user: {source}",
+            path.display()
+        ))
+        .cure("run it as the service's user, whose it must be, with mode 600 (a folder: 700)")),
         Err(FileError::NotAFile) => Err(Fault::new(format!("{path} is not a file"))),
         Err(FileError::Link) => {
             Err(Fault::new(format!("{path} is a symbolic link")).cure("name the file itself"))

@@ -103,10 +103,9 @@ fn read_file(path: &Path) -> Result<(String, String), Mistakes> {
     let name = path.display().to_string();
     match read_text(path) {
         Ok(text) => Ok((name, text)),
-        Err(FileError::Io(error)) => Err(Mistakes::of_file(
-            &name,
-            format!("the configuration cannot be read: {error}"),
-        )),
+        Err(FileError::Io(error) | FileError::Closed { source: error, .. }) => Err(
+            Mistakes::of_file(&name, format!("the configuration cannot be read: {error}")),
+        ),
         Err(error) => Err(Mistakes::of_file(
             &name,
             format!("the configuration is not safe: {error}"),

@@ -160,7 +160,7 @@ fn read_file(path: &Path, credentials: Option<&Path>) -> Result<Zeroizing<Vec<u8
     };
     let opened = file_rule::open_secret_beside(path, credentials);
     let file = opened.map_err(|error| match error {
-        FileError::Io(source) => unreadable(source),
+        FileError::Io(source) | FileError::Closed { source, .. } => unreadable(source),
         FileError::NotAFile | FileError::Link => SecretError::NotAFile(path.to_owned()),
         FileError::Exposed(exposure) => SecretError::Exposed(exposure),
     })?;

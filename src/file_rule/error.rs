@@ -15,6 +15,14 @@ pub enum FileError {
     /// process write another file of its own.
     #[error("it is a symbolic link: name the file itself")]
     Link,
+    /// It keeps the rule, and this process may not use it as it has to.
+    #[error("{} is closed to this user", path.display())]
+    Closed {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// It breaks the rule.
     #[error(transparent)]
     Exposed(#[from] Exposure),

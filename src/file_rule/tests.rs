@@ -225,6 +225,15 @@ fn the_key_folder_is_judged_with_every_key_in_it() {
 }
 
 #[test]
+fn what_the_system_does_not_let_this_process_use_is_closed_to_it() {
+    // Not even root starts what nobody may.
+    let (_folder, path) = file(0o600);
+    assert!(may_use(&path, Access::READ_OK | Access::WRITE_OK).is_ok());
+    let closed = may_use(&path, Access::EXEC_OK).unwrap_err();
+    assert!(closed.to_string().ends_with("file is closed to this user"));
+}
+
+#[test]
 fn a_pipe_is_never_waited_for() {
     let folder = TempDir::new().unwrap();
     let pipe = folder.path().join("pipe");

@@ -123,7 +123,7 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> SealError {
 fn file_error(path: &Path) -> impl FnOnce(FileError) -> SealError {
     let path = path.to_owned();
     move |error| match error {
-        FileError::Io(source) => SealError::Io { path, source },
+        FileError::Io(source) | FileError::Closed { source, .. } => SealError::Io { path, source },
         FileError::Exposed(exposure) => SealError::Exposed(exposure),
         FileError::NotAFile | FileError::Link => SealError::NotAFile { path },
     }

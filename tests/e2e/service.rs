@@ -3,7 +3,12 @@
 use std::{
     fs,
     net::TcpStream,
-    os::unix::{fs::PermissionsExt, net::UnixDatagram},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        net::UnixDatagram,
+        process::CommandExt,
+    },
+    path::Path,
     process::{Command, Output},
     time::Duration,
 };
@@ -187,6 +192,54 @@ async fn a_file_that_others_may_read_or_change_is_exit_code_78_as_check_says() {
         assert!(said.contains(path) && said.contains("chmod "), "{said}");
     }
 }
+
+/// Only root can become somebody else, and tests run as root where they install what they need.
+#[tokio::test]
+async fn a_file_of_roots_that_the_service_cannot_use_is_exit_code_78_as_check_says() {
+    let installed = tempfile::tempdir().unwrap();
+    fs::set_permissions(&installed, PermissionsExt::from_mode(0o755)).unwrap();
+    // A folder of root's own may lead to the one that was built.
+    let program = installed.path().join("ocient-sidecar");
+    fs::copy(SIDECAR, &program).unwrap();
+    for closed in ["state/sessions.redb", "state/keys/00000001.key", "state"] {
+        let site = Site::without_processes("web-rs256", &[]).await;
+        let mut sidecar = start(&site, None);
+        sidecar.line(|line| line.starts_with("listening on"));
+        assert_eq!(sidecar.stop().code(), Some(0));
+        give_to_nobody(&site.file("."));
+        if closed == "state" {
+            fs::remove_file(site.file("state/sessions.redb")).unwrap();
+        }
+        let file = site.file(closed);
+        chown(&file, Some(0), Some(0)).unwrap();
+        let mode = if file.is_dir() { 0o755 } else { 0o600 };
+        fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+
+        let of_nobody = |action| {
+            let mut command = Command::new(&program);
+            let config = site.file("config.toml");
+            command.args([action, "--config"]).arg(config).uid(NOBODY);
+            command
+        };
+        let checked = of_nobody("check").output().unwrap();
+        let said = String::from_utf8_lossy(&checked.stdout);
+        assert_eq!(checked.status.code(), Some(78), "{closed}: {said}");
+        assert!(said.contains("is closed to this user"), "{said}");
+        let mut run = Process::start("sidecar", of_nobody("run"), sidecar_log());
+        assert_eq!(run.wait().code(), Some(78), "{closed}");
+    }
+}
+
+fn give_to_nobody(path: &Path) {
+    chown(path, Some(NOBODY), Some(NOBODY)).expect("this is root");
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("it can be read") {
+            give_to_nobody(&entry.expect("it can be read").path());
+        }
+    }
+}
+
+const NOBODY: u32 = 65_534;
 
 #[tokio::test]
 async fn run_logs_what_check_warns_of() {
